@@ -1,0 +1,192 @@
+//! `Comparison`: the result of alternating rounds, as a table and as JSON.
+
+use crate::fleet::Preload;
+use crate::json::Json;
+use crate::load::Tally;
+use crate::measured::Measured;
+use crate::process::CpuTime;
+use crate::register::Memory;
+
+/// Everything that one comparison measured.
+pub struct Comparison {
+    /// Size of a refresh, and of the echo's requests.
+    pub request_bytes: usize,
+    /// Size of its answer, and of the echo's.
+    pub response_bytes: usize,
+    /// How the phones came to be registered.
+    pub preload: Preload,
+    /// What that took in memory.
+    pub memory: Memory,
+    /// One pair per round: the echo, then midreg.
+    pub rounds: Vec<(Measured, Measured)>,
+    /// REGISTERs that reached the main registrar during all rounds.
+    pub upstream_registers: u64,
+}
+
+impl Comparison {
+    /// A table for people.
+    pub fn text(&self) -> String {
+        let mut text = String::from("preload\n");
+        for pass in &self.preload.passes {
+            text += &format!("{}\n", pass.text());
+        }
+        text += &format!("{}\n\n", self.memory.text());
+        text += &format!(
+            "absorbed load, {} bytes in, {} bytes out\n",
+            self.request_bytes, self.response_bytes
+        );
+        text += "round   echo µs   midreg µs   user µs   ratio   echo/s   midreg/s   busy %   not 2xx\n";
+        for (index, (echo, midreg)) in self.rounds.iter().enumerate() {
+            text += &row(&(index + 1).to_string(), echo, midreg);
+        }
+        text += &format!(
+            "median  {:>7.2}   {:>9.2}   {:>7.2}   {:>5.2}\n",
+            self.median(|(echo, _)| total(echo)),
+            self.median(|(_, midreg)| total(midreg)),
+            self.median(|(_, midreg)| user(midreg)),
+            self.median(ratio),
+        );
+        text += &format!(
+            "upstream REGISTERs during the rounds: {}",
+            self.upstream_registers
+        );
+        text
+    }
+
+    /// The same for programs; CPU in microseconds per request, medians over the rounds.
+    pub fn json(&self) -> Json {
+        let pair = |(echo, midreg): &(Measured, Measured)| {
+            Json::object([("echo", echo.json()), ("midreg", midreg.json())])
+        };
+        Json::object([
+            ("request_bytes", (self.request_bytes as u64).into()),
+            ("response_bytes", (self.response_bytes as u64).into()),
+            ("echo_cpu_us", self.median(|(echo, _)| total(echo)).into()),
+            (
+                "midreg_cpu_us",
+                self.median(|(_, midreg)| total(midreg)).into(),
+            ),
+            (
+                "midreg_user_us",
+                self.median(|(_, midreg)| user(midreg)).into(),
+            ),
+            ("ratio", self.median(ratio).into()),
+            ("upstream_registers", self.upstream_registers.into()),
+            ("registered", self.preload.registered.into()),
+            ("memory", self.memory.json()),
+            (
+                "preload",
+                Json::List(self.preload.passes.iter().map(Tally::json).collect()),
+            ),
+            ("rounds", Json::List(self.rounds.iter().map(pair).collect())),
+        ])
+    }
+
+    /// The median of `figure` over the rounds; of an even number of rounds the mean of the middle two.
+    fn median(&self, figure: impl Fn(&(Measured, Measured)) -> f64) -> f64 {
+        let mut figures: Vec<f64> = self.rounds.iter().map(figure).collect();
+        figures.sort_by(f64::total_cmp);
+        let middle = figures.len() / 2;
+        match (figures.get(middle), figures.len() % 2) {
+            (None, _) => 0.0,
+            (Some(figure), 1) => *figure,
+            (Some(figure), _) => (figures[middle - 1] + figure) / 2.0,
+        }
+    }
+}
+
+fn row(name: &str, echo: &Measured, midreg: &Measured) -> String {
+    let failed = midreg.tally.sent - midreg.tally.succeeded();
+    format!(
+        "{name:>5}   {:>7.2}   {:>9.2}   {:>7.2}   {:>5.2}   {:>6.0}   {:>8.0}   {:>6.0}   {failed:>7}\n",
+        total(echo),
+        total(midreg),
+        user(midreg),
+        total(midreg) / total(echo).max(1e-9),
+        echo.tally.rate(),
+        midreg.tally.rate(),
+        midreg.busy.unwrap_or_default() * 100.0,
+    )
+}
+
+fn ratio((echo, midreg): &(Measured, Measured)) -> f64 {
+    total(midreg) / total(echo).max(1e-9)
+}
+
+fn total(measured: &Measured) -> f64 {
+    measured.cpu.map_or(0.0, CpuTime::total_us)
+}
+
+fn user(measured: &Measured) -> f64 {
+    measured.cpu.map_or(0.0, |cpu| cpu.user_us)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(user_us: f64, system_us: f64) -> Measured {
+        let mut tally = Tally {
+            sent: 10,
+            ..Tally::default()
+        };
+        tally.statuses.insert(200, 9);
+        Measured {
+            tally,
+            cpu: Some(CpuTime { user_us, system_us }),
+            busy: Some(0.5),
+        }
+    }
+
+    fn comparison(rounds: Vec<(Measured, Measured)>) -> Comparison {
+        Comparison {
+            request_bytes: 650,
+            response_bytes: 450,
+            preload: Preload {
+                passes: Vec::new(),
+                registered: 10,
+            },
+            memory: Memory {
+                before: 0,
+                after: 6000,
+                bindings: 10,
+            },
+            rounds,
+            upstream_registers: 3,
+        }
+    }
+
+    #[test]
+    fn medians_not_means() {
+        let rounds = vec![
+            (measured(1.0, 4.0), measured(2.0, 5.0)),
+            (measured(1.0, 4.0), measured(2.0, 98.0)),
+            (measured(1.0, 4.0), measured(2.0, 4.0)),
+        ];
+        let comparison = comparison(rounds);
+        let json = comparison.json().to_string();
+        assert!(json.contains(
+            r#""echo_cpu_us":5.000,"midreg_cpu_us":7.000,"midreg_user_us":2.000,"ratio":1.400"#
+        ));
+        let text = comparison.text();
+        assert!(
+            text.contains("median     5.00        7.00      2.00    1.40"),
+            "{text}"
+        );
+        assert!(text.contains("= 600 bytes each"), "{text}");
+    }
+
+    #[test]
+    fn an_even_number_of_rounds() {
+        let rounds = vec![
+            (measured(0.0, 4.0), measured(2.0, 2.0)),
+            (measured(0.0, 4.0), measured(2.0, 6.0)),
+        ];
+        assert!(
+            comparison(rounds)
+                .json()
+                .to_string()
+                .contains(r#""ratio":1.500"#)
+        );
+    }
+}

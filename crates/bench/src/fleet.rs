@@ -1,0 +1,111 @@
+//! `Fleet`: the phones of a run and the driver that moves them; preloading them all.
+
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::cli::FleetArgs;
+use crate::failure::Failure;
+use crate::load::{Driver, Pacing, Plan, Selection, Tally, open_sources};
+use crate::phones::Phones;
+use crate::template::Style;
+
+/// Attempts at registering a device that is refused, each after the Retry-After it was given.
+const PRELOAD_PASSES: usize = 5;
+/// Longest wait between two passes, in seconds, whatever Retry-After says.
+const LONGEST_PAUSE: u32 = 30;
+
+/// All phones of a run, toward one target.
+pub struct Fleet {
+    driver: Driver<Phones>,
+    devices: u32,
+}
+
+/// What preloading came to.
+pub struct Preload {
+    /// One tally per pass.
+    pub passes: Vec<Tally>,
+    /// Devices that are registered now.
+    pub registered: u64,
+}
+
+impl Fleet {
+    /// Phones that ask for `expires` seconds, none of them registered yet.
+    pub fn new(target: SocketAddr, args: &FleetArgs, expires: u32) -> Result<Self, Failure> {
+        let sockets = open_sources(target, args.sockets.into())?;
+        let sources = sockets
+            .iter()
+            .map(|socket| socket.local_addr())
+            .collect::<Result<_, _>>()?;
+        let style = Style {
+            domain: args.domain.clone(),
+            expires,
+            expires_in: args.expires_in,
+            contact_bytes: args.contact_bytes,
+            run: run_number(),
+        };
+        let phones = Phones::new(&style, sources, args.devices_per_aor, args.password.clone());
+        let devices = args.devices();
+        Ok(Self {
+            driver: Driver::new(sockets, devices, phones)?,
+            devices,
+        })
+    }
+
+    /// Registers every device once; those refused are tried again after the Retry-After they were given.
+    /// Fails when none could be registered.
+    pub fn preload(&mut self, args: &FleetArgs) -> Result<Preload, Failure> {
+        let end = Instant::now() + Duration::from_secs(args.preload_for);
+        let mut passes = Vec::new();
+        for _ in 0..PRELOAD_PASSES {
+            let plan = Plan {
+                name: "preload",
+                pacing: Pacing::Closed {
+                    window: args.preload_window.max(1),
+                },
+                selection: Selection::Unregistered,
+                requests: u64::MAX,
+                time: end.saturating_duration_since(Instant::now()),
+            };
+            let tally = self.driver.run(&plan)?;
+            let pause = Duration::from_secs(tally.retry_after.min(LONGEST_PAUSE).into());
+            passes.push(tally);
+            if self.driver.unregistered() == 0 || Instant::now() + pause >= end {
+                break;
+            }
+            thread::sleep(pause);
+        }
+        let registered = u64::from(self.devices) - self.driver.unregistered();
+        if registered == 0 {
+            let last = passes.last().map(Tally::text).unwrap_or_default();
+            return Err(Failure::new(format!(
+                "not one device could be registered: {last}"
+            )));
+        }
+        Ok(Preload { passes, registered })
+    }
+
+    /// Refreshes all devices in turn.
+    pub fn refresh(
+        &mut self,
+        pacing: Pacing,
+        requests: u64,
+        time: Duration,
+    ) -> Result<Tally, Failure> {
+        self.driver.run(&Plan {
+            name: "refresh",
+            pacing,
+            selection: Selection::Everyone,
+            requests,
+            time,
+        })
+    }
+}
+
+/// Differs from run to run, so that a target that still knows the last run's Call-IDs sees phones rebooted.
+fn run_number() -> u32 {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    (now.as_millis() as u32).rotate_left(16) ^ std::process::id()
+}
