@@ -1,0 +1,217 @@
+//! `Host`: a host name or an address literal, as in a URI or a Via (RFC 3261 §25.1, RFC 5954).
+
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::charset::is_host;
+use crate::cursor::Cursor;
+use crate::error::{ParseError, ParseErrorKind};
+use crate::number::push_ip_host;
+
+/// Where something is. Names are equal without regard to case and to a final dot.
+#[derive(Clone, Copy, Debug)]
+pub enum Host<'a> {
+    /// A host name as it was written.
+    Name(&'a [u8]),
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// An IPv6 address, written in brackets.
+    V6(Ipv6Addr),
+}
+
+impl<'a> Host<'a> {
+    /// Parses a host: IPv6 needs its brackets.
+    ///
+    /// # Errors
+    /// When `text` is no host, `1.2.3.400` included: a top label does not start with a digit.
+    pub fn parse(text: &'a [u8]) -> Result<Self, ParseError> {
+        let bad = ParseError::new(ParseErrorKind::BadHost, 0);
+        if let [b'[', inner @ .., b']'] = text {
+            return parse_v6(inner).map(Self::V6).ok_or(bad);
+        }
+        if text.is_empty() || !text.iter().copied().all(is_host) {
+            return Err(bad);
+        }
+        if !is_numeric(text) {
+            return Ok(Self::Name(text));
+        }
+        parse_v4(text).map(Self::V4).ok_or(bad)
+    }
+
+    /// Parses an address with or without brackets, as `received` holds one (RFC 5118 §4.5).
+    pub fn parse_received(text: &[u8]) -> Option<IpAddr> {
+        let inner = match text {
+            [b'[', inner @ .., b']'] => inner,
+            _ => text,
+        };
+        parse_v4(inner)
+            .map(IpAddr::V4)
+            .or_else(|| parse_v6(inner).map(IpAddr::V6))
+    }
+
+    /// The address, if it is a literal.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match *self {
+            Self::Name(_) => None,
+            Self::V4(address) => Some(IpAddr::V4(address)),
+            Self::V6(address) => Some(IpAddr::V6(address)),
+        }
+    }
+
+    /// Appends the host in its canonical form: names in lower case and without a final dot,
+    /// IPv6 in brackets.
+    pub fn push(&self, out: &mut Vec<u8>) {
+        match self.ip() {
+            Some(address) => push_ip_host(out, address),
+            None => out.extend(self.name_lower()),
+        }
+    }
+
+    /// The canonical bytes of a host name; nothing for an address.
+    pub(crate) fn name_lower(&self) -> impl Iterator<Item = u8> + use<'a> {
+        let name = match *self {
+            Self::Name(name) => without_dot(name),
+            _ => &[],
+        };
+        name.iter().map(u8::to_ascii_lowercase)
+    }
+}
+
+impl PartialEq for Host<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Name(a), Self::Name(b)) => without_dot(a).eq_ignore_ascii_case(without_dot(b)),
+            _ => self.ip() == other.ip() && self.ip().is_some(),
+        }
+    }
+}
+
+impl Eq for Host<'_> {}
+
+impl fmt::Display for Host<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => name.escape_ascii().fmt(f),
+            Self::V4(address) => address.fmt(f),
+            Self::V6(address) => write!(f, "[{address}]"),
+        }
+    }
+}
+
+/// Reads a host and a port at the cursor: `host [ ":" port ]`, with white space around the colon
+/// where a Via allows it. Returns the host's text too.
+pub(crate) fn read_host_port<'a>(
+    cursor: &mut Cursor<'a>,
+) -> Result<(&'a [u8], Host<'a>, Option<u16>), ParseError> {
+    let start = cursor.at();
+    if cursor.peek() == Some(b'[') {
+        cursor.take_while(|byte| byte != b']');
+        cursor.advance(1);
+    } else {
+        cursor.take_while(is_host);
+    }
+    let text = cursor.since(start);
+    let host = Host::parse(text).map_err(|error| ParseError::new(error.kind, start))?;
+    cursor.skip_space();
+    if !cursor.eat(b':') {
+        return Ok((text, host, None));
+    }
+    cursor.skip_space();
+    let digits = cursor.take_while(|byte| byte.is_ascii_digit());
+    let port = parse_port(digits).ok_or_else(|| cursor.error(ParseErrorKind::BadPort))?;
+    Ok((text, host, Some(port)))
+}
+
+/// A port number: one to five digits (leading zeros allowed), at most 65 535.
+pub(crate) fn parse_port(digits: &[u8]) -> Option<u16> {
+    crate::number::parse_decimal(digits).and_then(|port| u16::try_from(port).ok())
+}
+
+fn without_dot(name: &[u8]) -> &[u8] {
+    match name {
+        [inner @ .., b'.'] if !inner.is_empty() => inner,
+        _ => name,
+    }
+}
+
+/// Whether the last label starts with a digit and there is no letter: an address, or nothing.
+fn is_numeric(text: &[u8]) -> bool {
+    text.iter()
+        .all(|byte| byte.is_ascii_digit() || *byte == b'.')
+}
+
+fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0_u8; 4];
+    let mut parts = text.split(|byte| *byte == b'.');
+    for octet in &mut octets {
+        let digits = parts.next()?;
+        if digits.len() > 3 {
+            return None;
+        }
+        *octet = u8::try_from(crate::number::parse_decimal(digits)?).ok()?;
+    }
+    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+}
+
+fn parse_v6(text: &[u8]) -> Option<Ipv6Addr> {
+    core::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(text: &str) -> Host<'_> {
+        Host::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn names_compare_without_case_and_final_dot() {
+        assert_eq!(host("Example.COM"), host("example.com."));
+        assert_ne!(host("example.com"), host("example.org"));
+        assert_ne!(host("example.com"), host("192.0.2.1"));
+    }
+
+    #[test]
+    fn addresses_compare_by_value() {
+        assert_eq!(host("[2001:DB8::0:1]"), host("[2001:db8:0::1]"));
+        assert_eq!(host("192.0.2.1"), host("192.000.2.01"));
+        assert_ne!(host("[::ffff:192.0.2.1]"), host("192.0.2.1"));
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        for text in [
+            "",
+            "a b",
+            "[::1",
+            "::1",
+            "[1.2.3.4]",
+            "[2001:db8:::1]",
+            "1.2.3",
+            "1.2.3.256",
+            "1.2.3.4.5",
+            "a/b",
+        ] {
+            assert!(Host::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn received_takes_ipv6_with_and_without_brackets() {
+        let expected = "2001:db8::9:255".parse().ok();
+        assert_eq!(Host::parse_received(b"2001:db8::9:255"), expected);
+        assert_eq!(Host::parse_received(b"[2001:db8::9:255]"), expected);
+        assert_eq!(Host::parse_received(b"192.0.2.7"), "192.0.2.7".parse().ok());
+        assert_eq!(Host::parse_received(b"example.com"), None);
+    }
+
+    #[test]
+    fn the_canonical_text_parses_to_the_same_host() {
+        for text in ["Example.COM.", "192.0.2.1", "[2001:DB8::1]"] {
+            let mut out = Vec::new();
+            host(text).push(&mut out);
+            assert_eq!(Host::parse(&out).unwrap(), host(text));
+        }
+    }
+}
