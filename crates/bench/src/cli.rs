@@ -125,7 +125,7 @@ pub struct FleetArgs {
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub sockets: u16,
     /// Domain of the AoRs
-    #[arg(long, default_value = "example.com")]
+    #[arg(long, default_value = "example.com", value_parser = domain)]
     pub domain: String,
     /// Size of the Contact value in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 200)]
@@ -133,7 +133,8 @@ pub struct FleetArgs {
     /// Where the lifetime asked for is stated
     #[arg(long, value_enum, default_value = "header")]
     pub expires_in: ExpiresIn,
-    /// Password of every phone, to answer challenges with (Digest MD5; the user name is that of the AoR)
+    /// Password of every phone, to answer challenges with (Digest MD5; the user name is that of the AoR). In
+    /// a comparison the main registrar then challenges every REGISTER
     #[arg(long)]
     pub password: Option<String>,
     /// Requests outstanding at once while preloading
@@ -221,6 +222,16 @@ pub struct CompareArgs {
     pub json: bool,
 }
 
+/// A host as it may stand in a SIP URI; anything else would break the messages it is put into.
+fn domain(text: &str) -> Result<String, String> {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b".-:[]".contains(&b);
+    if !text.is_empty() && text.bytes().all(legal) {
+        Ok(text.to_owned())
+    } else {
+        Err("not a host name or address".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,5 +250,7 @@ mod tests {
         assert!(parse(&["--window", "64"]).is_ok());
         assert!(parse(&["--rate", "8333", "--window", "64"]).is_err());
         assert!(parse(&["--sockets", "0"]).is_err());
+        assert!(parse(&["--domain", "[2001:db8::1]"]).is_ok());
+        assert!(parse(&["--domain", "a b"]).is_err());
     }
 }

@@ -13,7 +13,7 @@ use crate::fields;
 use crate::fleet::Fleet;
 use crate::load::Pacing;
 use crate::measured::Measured;
-use crate::register::Memory;
+use crate::memory::Memory;
 use crate::registrar::COUNT_HEADER;
 
 /// Refreshes sent to learn the sizes and to warm everything up.
@@ -21,17 +21,13 @@ const WARM_UP: u64 = 20_000;
 
 /// Runs the whole comparison and prints it.
 pub fn run(args: &CompareArgs) -> Result<(), Failure> {
-    let registrar = Server::own(&["registrar", "--listen", "127.0.0.1:0"])?;
+    let registrar = start_registrar(args)?;
     let midreg = start_midreg(args, &registrar)?;
     let mut fleet = Fleet::new(midreg.address(), &args.fleet, args.expires)?;
 
     let before = midreg.process().resident_bytes()?;
-    let preload = fleet.preload(&args.fleet)?;
-    let memory = Memory {
-        before,
-        after: midreg.process().resident_bytes()?,
-        bindings: preload.registered,
-    };
+    let preload = fleet.preload(&args.fleet, Some(midreg.process()))?;
+    let memory = Memory::grown(midreg.process(), before, preload.registered)?;
 
     let window = args.window.max(1);
     let pacing = Pacing::Closed { window };
@@ -66,6 +62,14 @@ pub fn run(args: &CompareArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+fn start_registrar(args: &CompareArgs) -> Result<Server, Failure> {
+    let plain = ["registrar", "--listen", "127.0.0.1:0"];
+    match args.fleet.password {
+        Some(_) => Server::own(&[&plain[..], &["--challenge"]].concat()),
+        None => Server::own(&plain),
+    }
+}
+
 fn start_midreg(args: &CompareArgs, registrar: &Server) -> Result<Server, Failure> {
     let address = free_port()?;
     let mut command = Command::new(&args.midreg);
@@ -81,7 +85,8 @@ fn start_midreg(args: &CompareArgs, registrar: &Server) -> Result<Server, Failur
     Server::foreign(
         &mut command,
         address,
-        probe("OPTIONS", &args.fleet.domain).as_bytes(),
+        // A query (RFC 3261 §10.2.3) is answered by any registrar and binds nothing.
+        probe("REGISTER", &args.fleet.domain).as_bytes(),
     )
 }
 
@@ -109,7 +114,7 @@ fn probe(method: &str, domain: &str) -> String {
     format!(
         "{method} sip:{domain} SIP/2.0\r\n\
          Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK-probe-{branch};rport\r\n\
-         Max-Forwards: 70\r\nFrom: <sip:probe@{domain}>;tag=probe\r\nTo: <sip:{domain}>\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:probe@{domain}>;tag=probe\r\nTo: <sip:probe@{domain}>\r\n\
          Call-ID: probe-{branch}\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
     )
 }

@@ -2,10 +2,9 @@
 
 use crate::fleet::Preload;
 use crate::json::Json;
-use crate::load::Tally;
 use crate::measured::Measured;
+use crate::memory::Memory;
 use crate::process::CpuTime;
-use crate::register::Memory;
 
 /// Everything that one comparison measured.
 pub struct Comparison {
@@ -26,10 +25,7 @@ pub struct Comparison {
 impl Comparison {
     /// A table for people.
     pub fn text(&self) -> String {
-        let mut text = String::from("preload\n");
-        for pass in &self.preload.passes {
-            text += &format!("{}\n", pass.text());
-        }
+        let mut text = self.preload.text();
         text += &format!("{}\n\n", self.memory.text());
         text += &format!(
             "absorbed load, {} bytes in, {} bytes out\n",
@@ -47,8 +43,9 @@ impl Comparison {
             self.median(ratio),
         );
         text += &format!(
-            "upstream REGISTERs during the rounds: {}",
-            self.upstream_registers
+            "upstream REGISTERs during the rounds: {} ({:.2} %)",
+            self.upstream_registers,
+            self.upstream_share() * 100.0
         );
         text
     }
@@ -74,12 +71,19 @@ impl Comparison {
             ("upstream_registers", self.upstream_registers.into()),
             ("registered", self.preload.registered.into()),
             ("memory", self.memory.json()),
-            (
-                "preload",
-                Json::List(self.preload.passes.iter().map(Tally::json).collect()),
-            ),
+            ("preload", self.preload.json()),
             ("rounds", Json::List(self.rounds.iter().map(pair).collect())),
         ])
+    }
+
+    /// REGISTERs that went upstream per REGISTER of a phone, during the rounds.
+    fn upstream_share(&self) -> f64 {
+        let sent: u64 = self
+            .rounds
+            .iter()
+            .map(|(_, midreg)| midreg.tally.sent)
+            .sum();
+        self.upstream_registers as f64 / sent.max(1) as f64
     }
 
     /// The median of `figure` over the rounds; of an even number of rounds the mean of the middle two.
@@ -124,6 +128,7 @@ fn user(measured: &Measured) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Tally;
 
     fn measured(user_us: f64, system_us: f64) -> Measured {
         let mut tally = Tally {
@@ -174,6 +179,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("= 600 bytes each"), "{text}");
+        assert!(text.ends_with("rounds: 3 (10.00 %)"), "{text}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub const SIZES: std::ops::RangeInclusive<usize> = ID_BYTES..=RECEIVE_BYTES;
 const RECEIVE_BYTES: usize = 4096;
 
 /// Answers every datagram on a loopback port with `response_bytes` bytes until SIGTERM. Prints one line of
-/// JSON with its address first, and one with its counts at the end.
+/// JSON with its address first.
 pub fn serve(response_bytes: usize) -> Result<(), Failure> {
     let stop = StopSignal::take()?;
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -37,7 +37,6 @@ pub fn serve(response_bytes: usize) -> Result<(), Failure> {
     )]));
 
     let mut batch = RecvBatch::new(RECEIVE_BYTES);
-    let (mut datagrams, mut batches) = (0u64, 0u64);
     loop {
         let ready = epoll.wait(None)?;
         if (0..ready).any(|index| epoll.token(index) == STOP) {
@@ -48,19 +47,12 @@ pub fn serve(response_bytes: usize) -> Result<(), Failure> {
             if count > 0 {
                 // What the socket does not take is lost, as on any network; the sender repeats it.
                 let _ = batch.echo(&socket, count, response_bytes);
-                datagrams += count as u64;
-                batches += 1;
             }
             if count < BATCH {
                 break;
             }
         }
     }
-    let mean = datagrams as f64 / batches.max(1) as f64;
-    crate::print_line(&Json::object([
-        ("datagrams", datagrams.into()),
-        ("per_batch", mean.into()),
-    ]));
     Ok(())
 }
 

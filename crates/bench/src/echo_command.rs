@@ -21,11 +21,10 @@ pub fn run(args: &EchoArgs) -> Result<(), Failure> {
         crate::print_line(&measured.json());
     } else {
         crate::print_line(&format!(
-            "echo of {} bytes by {} bytes\n{}\n{}",
+            "echo of {} bytes by {} bytes\n{}",
             args.request_bytes,
             args.response_bytes,
-            measured.tally.text(),
-            measured.cpu_text()
+            measured.text().trim_end()
         ));
     }
     Ok(())

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::cli::FleetArgs;
 use crate::failure::Failure;
+use crate::json::Json;
 use crate::load::{Driver, Pacing, Plan, Selection, Tally, open_sources};
+use crate::measured::Measured;
 use crate::phones::Phones;
+use crate::process::Process;
 use crate::template::Style;
 
-/// Attempts at registering a device that is refused, each after the Retry-After it was given.
-const PRELOAD_PASSES: usize = 5;
 /// Longest wait between two passes, in seconds, whatever Retry-After says.
 const LONGEST_PAUSE: u32 = 30;
 
@@ -23,10 +24,23 @@ pub struct Fleet {
 
 /// What preloading came to.
 pub struct Preload {
-    /// One tally per pass.
-    pub passes: Vec<Tally>,
+    /// The passes: the first over all devices, each further one over those refused before.
+    pub passes: Vec<Measured>,
     /// Devices that are registered now.
     pub registered: u64,
+}
+
+impl Preload {
+    /// All of it for programs.
+    pub fn json(&self) -> Json {
+        Json::List(self.passes.iter().map(Measured::json).collect())
+    }
+
+    /// A paragraph for people.
+    pub fn text(&self) -> String {
+        let passes: String = self.passes.iter().map(Measured::text).collect();
+        format!("preload\n{passes}registered {} devices\n", self.registered)
+    }
 }
 
 impl Fleet {
@@ -52,12 +66,16 @@ impl Fleet {
         })
     }
 
-    /// Registers every device once; those refused are tried again after the Retry-After they were given.
-    /// Fails when none could be registered.
-    pub fn preload(&mut self, args: &FleetArgs) -> Result<Preload, Failure> {
+    /// Registers every device once; those refused are tried again after the Retry-After they were given, as
+    /// long as that helps. Measures `target` meanwhile. Fails when none could be registered.
+    pub fn preload(
+        &mut self,
+        args: &FleetArgs,
+        target: Option<Process>,
+    ) -> Result<Preload, Failure> {
         let end = Instant::now() + Duration::from_secs(args.preload_for);
         let mut passes = Vec::new();
-        for _ in 0..PRELOAD_PASSES {
+        loop {
             let plan = Plan {
                 name: "preload",
                 pacing: Pacing::Closed {
@@ -67,17 +85,21 @@ impl Fleet {
                 requests: u64::MAX,
                 time: end.saturating_duration_since(Instant::now()),
             };
-            let tally = self.driver.run(&plan)?;
-            let pause = Duration::from_secs(tally.retry_after.min(LONGEST_PAUSE).into());
-            passes.push(tally);
-            if self.driver.unregistered() == 0 || Instant::now() + pause >= end {
+            let pass = Measured::of(target, || self.driver.run(&plan))?;
+            let helped = pass.tally.succeeded() > 0;
+            let pause = Duration::from_secs(pass.tally.retry_after.min(LONGEST_PAUSE).into());
+            passes.push(pass);
+            if self.driver.unregistered() == 0 || !helped || Instant::now() + pause >= end {
                 break;
             }
             thread::sleep(pause);
         }
         let registered = u64::from(self.devices) - self.driver.unregistered();
         if registered == 0 {
-            let last = passes.last().map(Tally::text).unwrap_or_default();
+            let last = passes
+                .last()
+                .map(|pass| pass.tally.text())
+                .unwrap_or_default();
             return Err(Failure::new(format!(
                 "not one device could be registered: {last}"
             )));

@@ -19,6 +19,7 @@ pub mod histogram;
 pub mod json;
 pub mod load;
 pub mod measured;
+pub mod memory;
 pub mod phones;
 pub mod process;
 pub mod register;

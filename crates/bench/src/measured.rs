@@ -43,17 +43,18 @@ impl Measured {
         ])
     }
 
-    /// One line on CPU for people; empty when no process was named.
-    pub fn cpu_text(&self) -> String {
-        let Some((cpu, busy)) = self.cpu.zip(self.busy) else {
-            return String::new();
-        };
-        format!(
-            "CPU of the target per request: {:.2} µs = {:.2} user + {:.2} system ({:.0} % of a core)",
-            cpu.total_us(),
-            cpu.user_us,
-            cpu.system_us,
-            busy * 100.0
-        )
+    /// Lines for people: the tally, and CPU where a process was named.
+    pub fn text(&self) -> String {
+        let mut text = format!("{}\n", self.tally.text());
+        if let Some((cpu, busy)) = self.cpu.zip(self.busy) {
+            text += &format!(
+                "CPU of the target per request: {:.2} µs = {:.2} user + {:.2} system ({:.0} % of a core)\n",
+                cpu.total_us(),
+                cpu.user_us,
+                cpu.system_us,
+                busy * 100.0
+            );
+        }
+        text
     }
 }

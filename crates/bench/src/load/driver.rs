@@ -111,20 +111,12 @@ impl<T: Traffic> Driver<T> {
         self.tally = Tally::default();
         self.timers.clear();
         let start = self.now();
-        let wanted = match plan.selection {
-            Selection::Everyone => plan.requests,
-            Selection::Unregistered => plan.requests.min(self.unregistered()),
-        };
-        let mut phase = Phase {
-            plan,
-            start,
-            wanted,
-            closes: start.saturating_add(nanos(plan.time)),
-        };
+        let mut phase = Phase::new(plan, start, self.unregistered());
         loop {
             let now = self.now();
-            if now >= phase.closes {
-                phase.wanted = phase.wanted.min(self.tally.sent);
+            if now >= phase.closes && self.tally.sent < phase.wanted {
+                self.tally.overdue = phase.missed(self.tally.sent);
+                phase.wanted = self.tally.sent;
             }
             self.start_due(&phase, now)?;
             self.repeat_due(now)?;
@@ -342,7 +334,34 @@ struct Phase<'p> {
     closes: u64,
 }
 
-impl Phase<'_> {
+impl<'p> Phase<'p> {
+    fn new(plan: &'p Plan, start: u64, unregistered: u64) -> Self {
+        let eligible = match plan.selection {
+            Selection::Everyone => plan.requests,
+            Selection::Unregistered => plan.requests.min(unregistered),
+        };
+        let wanted = match plan.pacing {
+            Pacing::Closed { .. } => eligible,
+            Pacing::Rate { per_second } => {
+                eligible.min((plan.time.as_secs_f64() * per_second).ceil() as u64)
+            }
+        };
+        Self {
+            plan,
+            start,
+            wanted,
+            closes: start.saturating_add(nanos(plan.time)),
+        }
+    }
+
+    /// Requests that fell due before the close, of which only `sent` could be started.
+    fn missed(&self, sent: u64) -> u64 {
+        match self.plan.pacing {
+            Pacing::Closed { .. } => 0,
+            Pacing::Rate { .. } => self.wanted - sent,
+        }
+    }
+
     /// The intended time of request number `index` at a fixed rate.
     fn due(&self, index: u64) -> u64 {
         match self.plan.pacing {

@@ -17,6 +17,9 @@ pub struct Tally {
     pub challenged: u64,
     /// Repetitions sent.
     pub retransmits: u64,
+    /// Requests that fell due at a fixed rate and could not be started before the phase closed, because the
+    /// devices still waited for answers. Their latency is not in the histogram: it is worse than that.
+    pub overdue: u64,
     /// Requests given up without a final answer.
     pub lost: u64,
     /// Datagrams that answered nothing outstanding, such as second copies of an answer.
@@ -76,6 +79,7 @@ impl Tally {
             ("statuses", Json::Object(statuses)),
             ("challenged", self.challenged.into()),
             ("retransmits", self.retransmits.into()),
+            ("overdue", self.overdue.into()),
             ("lost", self.lost.into()),
             ("stray", self.stray.into()),
             ("dropped", self.dropped.into()),
@@ -103,13 +107,14 @@ impl Tally {
         };
         let at = |q| micros(self.latency.quantile(q));
         format!(
-            "sent {}  2xx {}  other {others}  challenged {}  retransmits {}  lost {}  in {:.2} s = {:.0}/s\n\
+            "sent {}  2xx {}  other {others}  challenged {}  retransmits {}  lost {}  overdue {}  in {:.2} s = {:.0}/s\n\
              latency µs: p50 {:.0}  p90 {:.0}  p99 {:.0}  p99.9 {:.0}  max {:.0}  (sent late p99 {:.0})",
             self.sent,
             self.succeeded(),
             self.challenged,
             self.retransmits,
             self.lost,
+            self.overdue,
             self.elapsed.as_secs_f64(),
             self.rate(),
             at(0.5),
