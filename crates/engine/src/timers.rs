@@ -46,14 +46,24 @@ struct Entry<K> {
 impl<K> Timers<K> {
     /// No timers.
     pub(crate) const fn new() -> Self {
-        Self { heap: BinaryHeap::new(), generations: Vec::new(), free: Vec::new(), armed: 0 }
+        Self {
+            heap: BinaryHeap::new(),
+            generations: Vec::new(),
+            free: Vec::new(),
+            armed: 0,
+        }
     }
 
     /// Lets `why` fall due at `deadline`.
     pub(crate) fn arm(&mut self, deadline: Mono, why: K) -> TimerToken {
         let token = self.take_slot();
         self.armed += 1;
-        self.heap.push(Entry { deadline, sequence: self.armed, token, why });
+        self.heap.push(Entry {
+            deadline,
+            sequence: self.armed,
+            token,
+            why,
+        });
         token
     }
 
@@ -108,13 +118,20 @@ impl<K> Timers<K> {
 
     fn take_slot(&mut self) -> TimerToken {
         if let Some(slot) = self.free.pop() {
-            let generation = self.generations.get(slot as usize).copied().unwrap_or_default();
+            let generation = self
+                .generations
+                .get(slot as usize)
+                .copied()
+                .unwrap_or_default();
             return TimerToken { slot, generation };
         }
         let slot = u32::try_from(self.generations.len()).unwrap_or(u32::MAX);
         debug_assert!(slot != u32::MAX, "more timers than any table allows");
         self.generations.push(0);
-        TimerToken { slot, generation: 0 }
+        TimerToken {
+            slot,
+            generation: 0,
+        }
     }
 
     fn release(&mut self, token: TimerToken) {
@@ -125,7 +142,11 @@ impl<K> Timers<K> {
     }
 
     fn drop_cancelled_top(&mut self) {
-        while self.heap.peek().is_some_and(|entry| !self.is_armed(entry.token)) {
+        while self
+            .heap
+            .peek()
+            .is_some_and(|entry| !self.is_armed(entry.token))
+        {
             self.heap.pop();
         }
     }
@@ -176,7 +197,10 @@ mod tests {
         assert_eq!(timers.pop_due(Mono(10)), Some('b'));
         assert_eq!(timers.pop_due(Mono(10)), None);
         assert_eq!(timers.pop_due(Mono::NEVER), Some('c'));
-        assert_eq!((timers.len(), timers.live(), timers.next_deadline()), (0, 0, None));
+        assert_eq!(
+            (timers.len(), timers.live(), timers.next_deadline()),
+            (0, 0, None)
+        );
     }
 
     #[test]
@@ -225,7 +249,9 @@ mod tests {
     #[test]
     fn compaction_keeps_every_live_timer_in_order() {
         let mut timers = Timers::new();
-        let tokens: Vec<_> = (0..1000_u64).map(|i| (i, timers.arm(Mono(i * 7 % 1000), i))).collect();
+        let tokens: Vec<_> = (0..1000_u64)
+            .map(|i| (i, timers.arm(Mono(i * 7 % 1000), i)))
+            .collect();
         for (i, token) in tokens {
             if i % 5 != 0 {
                 assert!(timers.cancel(token));

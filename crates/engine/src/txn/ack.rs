@@ -1,6 +1,8 @@
 //! The ACK that a client transaction itself sends to a refusal (RFC 3261 §17.1.1.3). The ACK to a 2xx is
 //! the business of the end points and never made here.
 
+use sip::header::cseq::CSeq;
+
 /// The ACK to a 3xx to 6xx answer to this INVITE; none if either cannot be read.
 pub(super) fn to_refusal(invite: &[u8], refusal: &sip::Message<'_>) -> Option<Box<[u8]>> {
     let invite = sip::Message::parse(invite).ok()?;
@@ -56,24 +58,30 @@ mod tests {
         let text = core::str::from_utf8(&ack).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert_eq!(body, "");
-        assert_eq!(head.lines().collect::<Vec<_>>(), [
-            "ACK sip:bob@192.0.2.4:5066;ob SIP/2.0",
-            "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK00-0123456789abcdef",
-            "Max-Forwards: 69",
-            "Route: <sip:192.0.2.4;lr>",
-            "Route: <sip:192.0.2.5;lr>",
-            "From: Alice <sip:alice@example.org>;tag=a1",
-            "To: <sip:bob@example.org>;tag=b2",
-            "Call-ID: c1@192.0.2.9",
-            "CSeq: 7 ACK",
-            "Content-Length: 0",
-        ]);
+        assert_eq!(
+            head.lines().collect::<Vec<_>>(),
+            [
+                "ACK sip:bob@192.0.2.4:5066;ob SIP/2.0",
+                "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK00-0123456789abcdef",
+                "Max-Forwards: 69",
+                "Route: <sip:192.0.2.4;lr>",
+                "Route: <sip:192.0.2.5;lr>",
+                "From: Alice <sip:alice@example.org>;tag=a1",
+                "To: <sip:bob@example.org>;tag=b2",
+                "Call-ID: c1@192.0.2.9",
+                "CSeq: 7 ACK",
+                "Content-Length: 0",
+            ]
+        );
     }
 
     #[test]
     fn an_unreadable_invite_gets_none() {
         let refusal = sip::Message::parse(REFUSAL).unwrap();
         assert_eq!(to_refusal(b"", &refusal), None);
-        assert_eq!(to_refusal(b"INVITE sip:bob@192.0.2.4 SIP/2.0\r\n\r\n", &refusal), None);
+        assert_eq!(
+            to_refusal(b"INVITE sip:bob@192.0.2.4 SIP/2.0\r\n\r\n", &refusal),
+            None
+        );
     }
 }

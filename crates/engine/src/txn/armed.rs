@@ -60,8 +60,10 @@ impl Armed {
         self.0.retain(|(running, _)| *running != timer);
     }
 
-    /// The tokens of all that run.
-    pub(super) fn tokens(&self) -> impl Iterator<Item = TimerToken> {
-        self.0.iter().map(|(_, token)| *token)
+    /// Asserts that something runs, and that all that runs is armed; how many that are.
+    pub(super) fn check(&self, timers: &Timers<Due>) -> usize {
+        assert!(!self.0.is_empty(), "nothing will end this transaction");
+        assert!(self.0.iter().all(|(_, token)| timers.is_armed(*token)));
+        self.0.len()
     }
 }

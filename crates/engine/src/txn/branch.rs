@@ -7,22 +7,19 @@
 use core::fmt;
 use core::hash::Hasher;
 
+use sip::header::via::MAGIC_COOKIE;
 use siphasher::sip::SipHasher24;
 
 use crate::ids::ShardId;
 
-/// What every branch of an RFC 3261 element begins with.
-pub const COOKIE: &[u8] = b"z9hG4bK";
-
 /// Length of our branches in bytes.
-const LENGTH: usize = COOKIE.len() + 2 + 1 + 16;
+const LENGTH: usize = MAGIC_COOKIE.len() + 2 + 1 + 16;
 
 /// A branch of ours; names one request on one hop.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Branch([u8; LENGTH]);
 
 /// Makes branches, no two alike.
-#[derive(Debug)]
 pub(super) struct Branches {
     secret: SipHasher24,
     shard: ShardId,
@@ -33,7 +30,7 @@ pub(super) struct Branches {
 /// shard may not exist, and the response may be forged.
 #[must_use]
 pub fn branch_shard(branch: &[u8]) -> Option<ShardId> {
-    let [high, low, b'-', rest @ ..] = branch.strip_prefix(COOKIE)? else {
+    let [high, low, b'-', rest @ ..] = branch.strip_prefix(MAGIC_COOKIE)? else {
         return None;
     };
     if branch.len() != LENGTH || !rest.iter().all(|&digit| value(digit).is_some()) {
@@ -65,7 +62,11 @@ impl Branch {
 impl Branches {
     /// For one shard, under a secret that no earlier start of the process has used.
     pub(super) fn new(secret: SipHasher24, shard: ShardId) -> Self {
-        Self { secret, shard, made: 0 }
+        Self {
+            secret,
+            shard,
+            made: 0,
+        }
     }
 
     /// The next one.
@@ -74,7 +75,7 @@ impl Branches {
         let mut hasher = self.secret;
         hasher.write_u64(self.made);
         let unguessable = hasher.finish().to_be_bytes();
-        let text = COOKIE
+        let text = MAGIC_COOKIE
             .iter()
             .copied()
             .chain(hex(self.shard.0))
@@ -99,6 +100,16 @@ impl fmt::Display for Branch {
 impl fmt::Debug for Branch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Branch({self})")
+    }
+}
+
+impl fmt::Debug for Branches {
+    /// Without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Branches")
+            .field("shard", &self.shard)
+            .field("made", &self.made)
+            .finish()
     }
 }
 
@@ -144,13 +155,19 @@ mod tests {
         let text = branch.to_string();
         assert_eq!(text.len(), 26);
         assert!(text.starts_with("z9hG4bK2f-"), "{text}");
-        assert!(text[10..].bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
+        assert!(
+            text[10..]
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        );
     }
 
     #[test]
     fn no_two_are_alike_and_the_secret_decides_them() {
         let (mut ours, mut theirs) = (branches(1, 0), branches(2, 0));
-        let mut seen: Vec<_> = (0..1000).flat_map(|_| [ours.make().0, theirs.make().0]).collect();
+        let mut seen: Vec<_> = (0..1000)
+            .flat_map(|_| [ours.make().0, theirs.make().0])
+            .collect();
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), 2000);
@@ -172,6 +189,9 @@ mod tests {
         ] {
             assert_eq!(branch_shard(foreign.as_bytes()), None, "{foreign}");
         }
-        assert_eq!(branch_shard(b"z9hG4bK0f-0123456789abcdef"), Some(ShardId(15)));
+        assert_eq!(
+            branch_shard(b"z9hG4bK0f-0123456789abcdef"),
+            Some(ShardId(15))
+        );
     }
 }

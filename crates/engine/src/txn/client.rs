@@ -3,7 +3,9 @@
 //! It ends without a word of its own when nothing comes (RFC 4320 §4.2): no 408 is made up, and what the
 //! silence means is for the transaction user to decide.
 
-use Action::{Arm, Deliver, DisarmAll, ReportTimeout, ReportTransportError, Retransmit, SendRequest};
+use Action::{
+    Arm, Deliver, DisarmAll, ReportTimeout, ReportTransportError, Retransmit, SendRequest,
+};
 
 use super::action::{Action, Actions};
 use super::timing::{Reliability, T2, T4, TRANSACTION, Timer, doubling_to_t2};
@@ -67,15 +69,15 @@ pub fn step(state: State, event: Event, transport: Reliability) -> (State, Actio
         (Trying { retransmissions }, Event::Timer(Timer::E)) => {
             let retransmissions = retransmissions.saturating_add(1);
             let interval = doubling_to_t2(retransmissions);
-            (Trying { retransmissions }, &[Retransmit, Arm(Timer::E, interval)])
+            (
+                Trying { retransmissions },
+                &[Retransmit, Arm(Timer::E, interval)],
+            )
         }
         (Proceeding, Event::Timer(Timer::E)) => (Proceeding, &[Retransmit, Arm(Timer::E, T2)]),
         (Trying { .. } | Proceeding, Event::Provisional) => (Proceeding, &[Deliver]),
         (Trying { .. } | Proceeding, Event::Final) => match transport {
-            Reliability::Unreliable => (
-                Completed,
-                &[DisarmAll, Deliver, Arm(Timer::K, T4)],
-            ),
+            Reliability::Unreliable => (Completed, &[DisarmAll, Deliver, Arm(Timer::K, T4)]),
             Reliability::Reliable => (Terminated, &[Deliver, Action::Terminate]),
         },
         (Trying { .. } | Proceeding, Event::Timer(Timer::F)) => {
@@ -104,10 +106,13 @@ mod tests {
     fn rows() -> Vec<Row<State, Event>> {
         let ms = Duration::from_millis;
         let mut rows = vec![
-            (TRYING, Event::Timer(Timer::E), On::Both, TRIED, vec![
-                Retransmit,
-                Arm(Timer::E, ms(1000)),
-            ]),
+            (
+                TRYING,
+                Event::Timer(Timer::E),
+                On::Both,
+                TRIED,
+                vec![Retransmit, Arm(Timer::E, ms(1000))],
+            ),
             (
                 TRIED,
                 Event::Timer(Timer::E),
@@ -115,22 +120,55 @@ mod tests {
                 Trying { retransmissions: 2 },
                 vec![Retransmit, Arm(Timer::E, ms(2000))],
             ),
-            (Proceeding, Event::Timer(Timer::E), On::Both, Proceeding, vec![
-                Retransmit,
-                Arm(Timer::E, ms(4000)),
-            ]),
-            (Completed, Event::Timer(Timer::K), On::Both, Terminated, vec![Terminate]),
+            (
+                Proceeding,
+                Event::Timer(Timer::E),
+                On::Both,
+                Proceeding,
+                vec![Retransmit, Arm(Timer::E, ms(4000))],
+            ),
+            (
+                Completed,
+                Event::Timer(Timer::K),
+                On::Both,
+                Terminated,
+                vec![Terminate],
+            ),
         ];
         for waiting in [TRYING, TRIED, Proceeding] {
             let kept = vec![DisarmAll, Deliver, Arm(Timer::K, ms(5000))];
             let timeout = vec![ReportTimeout, Terminate];
             let refused = vec![ReportTransportError, Terminate];
             rows.extend([
-                (waiting, Event::Provisional, On::Both, Proceeding, vec![Deliver]),
+                (
+                    waiting,
+                    Event::Provisional,
+                    On::Both,
+                    Proceeding,
+                    vec![Deliver],
+                ),
                 (waiting, Event::Final, On::Udp, Completed, kept),
-                (waiting, Event::Final, On::Stream, Terminated, vec![Deliver, Terminate]),
-                (waiting, Event::Timer(Timer::F), On::Both, Terminated, timeout),
-                (waiting, Event::TransportError, On::Both, Terminated, refused),
+                (
+                    waiting,
+                    Event::Final,
+                    On::Stream,
+                    Terminated,
+                    vec![Deliver, Terminate],
+                ),
+                (
+                    waiting,
+                    Event::Timer(Timer::F),
+                    On::Both,
+                    Terminated,
+                    timeout,
+                ),
+                (
+                    waiting,
+                    Event::TransportError,
+                    On::Both,
+                    Terminated,
+                    refused,
+                ),
             ]);
         }
         rows
@@ -147,11 +185,16 @@ mod tests {
     #[test]
     fn retransmits_over_udp_at_the_times_of_the_rfc() {
         let transport = Reliability::Unreliable;
-        let log = run(start(transport), |s, timer| step(s, Event::Timer(timer), transport));
+        let log = run(start(transport), |s, timer| {
+            step(s, Event::Timer(timer), transport)
+        });
         assert_eq!(times(&log, SendRequest), [0]);
-        assert_eq!(times(&log, Retransmit), [
-            500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500
-        ]);
+        assert_eq!(
+            times(&log, Retransmit),
+            [
+                500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500
+            ]
+        );
         assert_eq!(log[11..], [(32000, ReportTimeout), (32000, Terminate)]);
     }
 
@@ -161,7 +204,9 @@ mod tests {
         let (state, mut actions) = start(transport);
         let (state, more) = step(state, Event::Provisional, transport);
         actions.extend(more);
-        let log = run((state, actions), |s, timer| step(s, Event::Timer(timer), transport));
+        let log = run((state, actions), |s, timer| {
+            step(s, Event::Timer(timer), transport)
+        });
         let expected: Vec<u128> = (0..8).map(|n| 500 + n * 4000).collect();
         assert_eq!(times(&log, Retransmit), expected);
         assert_eq!(times(&log, ReportTimeout), [32000]);
@@ -170,14 +215,25 @@ mod tests {
     #[test]
     fn never_retransmits_over_a_stream() {
         let transport = Reliability::Reliable;
-        let log = run(start(transport), |s, timer| step(s, Event::Timer(timer), transport));
-        assert_eq!(log, [(0, SendRequest), (32000, ReportTimeout), (32000, Terminate)]);
+        let log = run(start(transport), |s, timer| {
+            step(s, Event::Timer(timer), transport)
+        });
+        assert_eq!(
+            log,
+            [(0, SendRequest), (32000, ReportTimeout), (32000, Terminate)]
+        );
     }
 
     #[test]
     fn statuses_become_events() {
-        assert_eq!([100, 199].map(Event::from_status), [Some(Event::Provisional); 2]);
-        assert_eq!([200, 407, 699].map(Event::from_status), [Some(Event::Final); 3]);
+        assert_eq!(
+            [100, 199].map(Event::from_status),
+            [Some(Event::Provisional); 2]
+        );
+        assert_eq!(
+            [200, 407, 699].map(Event::from_status),
+            [Some(Event::Final); 3]
+        );
         assert_eq!([0, 99, 700].map(Event::from_status), [None; 3]);
     }
 }

@@ -83,19 +83,22 @@ pub fn step(state: State, event: Event, transport: Reliability) -> (State, Actio
         (Calling { retransmissions }, Event::Timer(Timer::A)) => {
             let retransmissions = retransmissions.saturating_add(1);
             let interval = doubling(retransmissions);
-            (Calling { retransmissions }, &[Retransmit, Arm(Timer::A, interval)])
+            (
+                Calling { retransmissions },
+                &[Retransmit, Arm(Timer::A, interval)],
+            )
         }
         (Calling { .. }, Event::Timer(Timer::B)) => {
             (Terminated, &[ReportTimeout, Action::Terminate])
         }
-        (Calling { .. }, Event::Trying | Event::Progress) => (
-            Proceeding,
-            &[DisarmAll, Deliver, Arm(Timer::C, TIMER_C)],
-        ),
-        (Proceeding, Event::Progress) => (Proceeding, &[Deliver, Arm(Timer::C, TIMER_C)]),
-        (Proceeding, Event::Timer(Timer::C)) => {
-            (Overdue, &[ReportTimeout, Arm(Timer::Cancelled, TRANSACTION)])
+        (Calling { .. }, Event::Trying | Event::Progress) => {
+            (Proceeding, &[DisarmAll, Deliver, Arm(Timer::C, TIMER_C)])
         }
+        (Proceeding, Event::Progress) => (Proceeding, &[Deliver, Arm(Timer::C, TIMER_C)]),
+        (Proceeding, Event::Timer(Timer::C)) => (
+            Overdue,
+            &[ReportTimeout, Arm(Timer::Cancelled, TRANSACTION)],
+        ),
         (Proceeding | Overdue, Event::Trying) | (Overdue, Event::Progress) => (state, &[Deliver]),
         (Calling { .. } | Proceeding | Completed, Event::TransportError) => {
             (Terminated, &[ReportTransportError, Action::Terminate])
@@ -149,10 +152,13 @@ mod tests {
         let ms = Duration::from_millis;
         let timer_c = Arm(Timer::C, Duration::from_secs(185));
         let mut rows = vec![
-            (CALLING, Event::Timer(Timer::A), On::Both, CALLED, vec![
-                Retransmit,
-                Arm(Timer::A, ms(1000)),
-            ]),
+            (
+                CALLING,
+                Event::Timer(Timer::A),
+                On::Both,
+                CALLED,
+                vec![Retransmit, Arm(Timer::A, ms(1000))],
+            ),
             (
                 CALLED,
                 Event::Timer(Timer::A),
@@ -160,28 +166,85 @@ mod tests {
                 Calling { retransmissions: 2 },
                 vec![Retransmit, Arm(Timer::A, ms(2000))],
             ),
-            (Proceeding, Event::Trying, On::Both, Proceeding, vec![Deliver]),
-            (Proceeding, Event::Progress, On::Both, Proceeding, vec![Deliver, timer_c]),
-            (Proceeding, Event::Timer(Timer::C), On::Both, Overdue, vec![
-                ReportTimeout,
-                Arm(Timer::Cancelled, LINGER),
-            ]),
+            (
+                Proceeding,
+                Event::Trying,
+                On::Both,
+                Proceeding,
+                vec![Deliver],
+            ),
+            (
+                Proceeding,
+                Event::Progress,
+                On::Both,
+                Proceeding,
+                vec![Deliver, timer_c],
+            ),
+            (
+                Proceeding,
+                Event::Timer(Timer::C),
+                On::Both,
+                Overdue,
+                vec![ReportTimeout, Arm(Timer::Cancelled, LINGER)],
+            ),
             (Overdue, Event::Trying, On::Both, Overdue, vec![Deliver]),
             (Overdue, Event::Progress, On::Both, Overdue, vec![Deliver]),
-            (Overdue, Event::Timer(Timer::Cancelled), On::Both, Terminated, vec![Terminate]),
-            (Overdue, Event::TransportError, On::Both, Terminated, vec![Terminate]),
-            (Completed, Event::Failure, On::Both, Completed, vec![Retransmit]),
-            (Completed, Event::Timer(Timer::D), On::Both, Terminated, vec![Terminate]),
+            (
+                Overdue,
+                Event::Timer(Timer::Cancelled),
+                On::Both,
+                Terminated,
+                vec![Terminate],
+            ),
+            (
+                Overdue,
+                Event::TransportError,
+                On::Both,
+                Terminated,
+                vec![Terminate],
+            ),
+            (
+                Completed,
+                Event::Failure,
+                On::Both,
+                Completed,
+                vec![Retransmit],
+            ),
+            (
+                Completed,
+                Event::Timer(Timer::D),
+                On::Both,
+                Terminated,
+                vec![Terminate],
+            ),
             (Accepted, Event::Success, On::Both, Accepted, vec![Deliver]),
-            (Accepted, Event::Timer(Timer::M), On::Both, Terminated, vec![Terminate]),
+            (
+                Accepted,
+                Event::Timer(Timer::M),
+                On::Both,
+                Terminated,
+                vec![Terminate],
+            ),
         ];
         for calling in [CALLING, CALLED] {
             let progress = vec![DisarmAll, Deliver, timer_c];
             let timeout = vec![ReportTimeout, Terminate];
             rows.extend([
-                (calling, Event::Trying, On::Both, Proceeding, progress.clone()),
+                (
+                    calling,
+                    Event::Trying,
+                    On::Both,
+                    Proceeding,
+                    progress.clone(),
+                ),
                 (calling, Event::Progress, On::Both, Proceeding, progress),
-                (calling, Event::Timer(Timer::B), On::Both, Terminated, timeout),
+                (
+                    calling,
+                    Event::Timer(Timer::B),
+                    On::Both,
+                    Terminated,
+                    timeout,
+                ),
             ]);
         }
         for waiting in [CALLING, CALLED, Proceeding, Overdue] {
@@ -196,15 +259,28 @@ mod tests {
         }
         for refusable in [CALLING, CALLED, Proceeding, Completed] {
             let refused = vec![ReportTransportError, Terminate];
-            rows.push((refusable, Event::TransportError, On::Both, Terminated, refused));
+            rows.push((
+                refusable,
+                Event::TransportError,
+                On::Both,
+                Terminated,
+                refused,
+            ));
         }
         rows
     }
 
     #[test]
     fn follows_its_table() {
-        let states = [CALLING, CALLED, Proceeding, Overdue, Completed, Accepted, Terminated];
-        let mut events = vec![Event::Trying, Event::Progress, Event::Success, Event::Failure];
+        let states = [
+            CALLING, CALLED, Proceeding, Overdue, Completed, Accepted, Terminated,
+        ];
+        let mut events = vec![
+            Event::Trying,
+            Event::Progress,
+            Event::Success,
+            Event::Failure,
+        ];
         events.push(Event::TransportError);
         events.extend(TIMERS.map(Event::Timer));
         check_table(&states, &events, &rows(), step);
@@ -213,16 +289,26 @@ mod tests {
     #[test]
     fn retransmits_over_udp_at_the_times_of_the_rfc() {
         let transport = Reliability::Unreliable;
-        let log = run(start(transport), |s, timer| step(s, Event::Timer(timer), transport));
-        assert_eq!(times(&log, Retransmit), [500, 1500, 3500, 7500, 15500, 31500]);
+        let log = run(start(transport), |s, timer| {
+            step(s, Event::Timer(timer), transport)
+        });
+        assert_eq!(
+            times(&log, Retransmit),
+            [500, 1500, 3500, 7500, 15500, 31500]
+        );
         assert_eq!(log[7..], [(32000, ReportTimeout), (32000, Terminate)]);
     }
 
     #[test]
     fn never_retransmits_over_a_stream() {
         let transport = Reliability::Reliable;
-        let log = run(start(transport), |s, timer| step(s, Event::Timer(timer), transport));
-        assert_eq!(log, [(0, SendRequest), (32000, ReportTimeout), (32000, Terminate)]);
+        let log = run(start(transport), |s, timer| {
+            step(s, Event::Timer(timer), transport)
+        });
+        assert_eq!(
+            log,
+            [(0, SendRequest), (32000, ReportTimeout), (32000, Terminate)]
+        );
     }
 
     #[test]
@@ -230,15 +316,27 @@ mod tests {
         let transport = Reliability::Unreliable;
         let ringing = step(start(transport).0, Event::Progress, transport);
         let log = run(ringing, |s, timer| step(s, Event::Timer(timer), transport));
-        assert_eq!(log, [(0, Deliver), (185_000, ReportTimeout), (217_000, Terminate)]);
+        assert_eq!(
+            log,
+            [(0, Deliver), (185_000, ReportTimeout), (217_000, Terminate)]
+        );
     }
 
     #[test]
     fn statuses_become_events() {
         assert_eq!(Event::from_status(100), Some(Event::Trying));
-        assert_eq!([101, 180, 199].map(Event::from_status), [Some(Event::Progress); 3]);
-        assert_eq!([200, 299].map(Event::from_status), [Some(Event::Success); 2]);
-        assert_eq!([300, 487, 699].map(Event::from_status), [Some(Event::Failure); 3]);
+        assert_eq!(
+            [101, 180, 199].map(Event::from_status),
+            [Some(Event::Progress); 3]
+        );
+        assert_eq!(
+            [200, 299].map(Event::from_status),
+            [Some(Event::Success); 2]
+        );
+        assert_eq!(
+            [300, 487, 699].map(Event::from_status),
+            [Some(Event::Failure); 3]
+        );
         assert_eq!([0, 99, 700].map(Event::from_status), [None; 3]);
     }
 }

@@ -2,15 +2,12 @@
 
 use core::net::IpAddr;
 
-use hashbrown::HashTable;
-
 use super::action::{Action, Actions};
 use super::armed::{Armed, Due, Whose};
-use super::slab::{Key, Slab};
+use super::machine::{ClientMachine, ClientStep};
+use super::table::Table;
 use super::timing::{Reliability, Timer};
-use super::{
-    Branch, ClientTxn, Effects, Full, Kind, ResponseMatch, TxnEvent, ack, client, client_invite,
-};
+use super::{Branch, ClientTxn, Effects, Full, Kind, ResponseMatch, TxnEvent, ack};
 use crate::clock::Mono;
 use crate::flow::Flow;
 use crate::timers::Timers;
@@ -48,15 +45,12 @@ pub(super) struct Incoming<'m, 'a> {
 /// All client transactions.
 #[derive(Debug)]
 pub(super) struct Clients {
-    slab: Slab<Client>,
-    by_identity: HashTable<Key>,
-    limit: usize,
+    table: Table<Client>,
 }
 
 #[derive(Debug)]
 struct Client {
-    identity: u128,
-    machine: Machine,
+    machine: ClientMachine,
     flow: Flow,
     /// What a retransmission sends: the request, then the ACK of a refused INVITE; empty when there
     /// is nothing more to send.
@@ -68,12 +62,6 @@ struct Client {
     armed: Armed,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Machine {
-    NonInvite(client::State),
-    Invite(client_invite::State),
-}
-
 /// Whether the user still wants to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Interest {
@@ -81,16 +69,8 @@ enum Interest {
     Lost,
 }
 
-/// What a machine is told; each kind knows it under its own name.
-#[derive(Clone, Copy)]
-enum Step<'m, 'a> {
-    Response { status: u16, message: &'m sip::Message<'a> },
-    Timer(Timer),
-    TransportError,
-}
-
 /// What the user is told.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Report {
     Deliver,
     Timeout,
@@ -98,8 +78,10 @@ enum Report {
 }
 
 /// A report with what identifies its transaction to the user.
+#[derive(Clone, Copy)]
 struct Told {
     report: Report,
+    txn: ClientTxn,
     owner: u64,
     sent_at: Mono,
 }
@@ -107,7 +89,9 @@ struct Told {
 impl Clients {
     /// None, and never more than `limit`.
     pub(super) const fn new(limit: usize) -> Self {
-        Self { slab: Slab::new(), by_identity: HashTable::new(), limit }
+        Self {
+            table: Table::new(limit),
+        }
     }
 
     /// Opens a transaction and transmits its request.
@@ -117,13 +101,9 @@ impl Clients {
         request: ClientRequest<'_>,
         effects: &mut Effects<'_>,
     ) -> Result<ClientTxn, Full> {
-        debug_assert!(self.find(identity).is_none(), "a branch used twice");
-        if self.slab.len() >= self.limit {
-            return Err(Full);
-        }
-        let (machine, actions) = Machine::start(request.kind, Reliability::of(&request.flow));
-        let key = self.slab.insert(Client {
-            identity,
+        let transport = Reliability::of(&request.flow);
+        let (machine, actions) = ClientMachine::start(request.kind, transport);
+        let client = Client {
             machine,
             flow: request.flow,
             kept: request.bytes,
@@ -132,12 +112,8 @@ impl Clients {
             sent_at: effects.now,
             give_up_at: request.give_up_at,
             armed: Armed::default(),
-        });
-        let Self { slab, by_identity, .. } = self;
-        by_identity.insert_unique(bucket(identity), key, |key| {
-            slab.get(*key).map_or(0, |client| bucket(client.identity))
-        });
-        let txn = ClientTxn(key);
+        };
+        let txn = self.table.insert(identity, client).map(ClientTxn)?;
         self.carry_out(txn, &actions, None, effects);
         Ok(txn)
     }
@@ -148,17 +124,33 @@ impl Clients {
         incoming: Incoming<'_, '_>,
         effects: &mut Effects<'_>,
     ) -> ResponseMatch {
-        let Some(txn) = self.find(incoming.identity) else {
+        let Incoming {
+            identity,
+            status,
+            from,
+            message,
+        } = incoming;
+        let found = self.table.find(identity).map(ClientTxn);
+        let Some((txn, client)) = found.and_then(|txn| Some((txn, self.table.get_mut(txn.0)?)))
+        else {
             return ResponseMatch::NoMatch;
         };
-        if self.slab.get(txn.0).is_none_or(|client| client.flow.remote.ip() != incoming.from) {
+        if client.flow.remote.ip() != from {
             return ResponseMatch::NoMatch;
         }
-        let Incoming { status, message, .. } = incoming;
-        match self.step(txn, Step::Response { status, message }, effects) {
-            Some(Told { report: Report::Deliver, owner, sent_at }) => {
-                ResponseMatch::Deliver { txn, owner, status, sent_at }
-            }
+        let actions = client.step(ClientStep::Response(status));
+        match self.carry_out(txn, &actions, Some(message), effects) {
+            Some(Told {
+                report: Report::Deliver,
+                owner,
+                sent_at,
+                ..
+            }) => ResponseMatch::Deliver {
+                txn,
+                owner,
+                status,
+                sent_at,
+            },
             _ => ResponseMatch::Absorbed,
         }
     }
@@ -170,9 +162,10 @@ impl Clients {
         timer: Timer,
         effects: &mut Effects<'_>,
     ) -> Option<TxnEvent> {
-        self.slab.get_mut(txn.0)?.armed.fired(timer);
-        let told = self.step(txn, Step::Timer(timer), effects)?;
-        told.event(txn)
+        let client = self.table.get_mut(txn.0)?;
+        client.armed.fired(timer);
+        let actions = client.step(ClientStep::Timer(timer));
+        self.carry_out(txn, &actions, None, effects)?.event()
     }
 
     /// The network refuses what goes this way.
@@ -182,74 +175,47 @@ impl Clients {
         effects: &mut Effects<'_>,
         events: &mut Vec<TxnEvent>,
     ) {
-        let there = |(key, client): (Key, &Client)| (client.flow == *flow).then_some(ClientTxn(key));
-        let refused: Vec<ClientTxn> = self.slab.iter().filter_map(there).collect();
+        let there = self.table.iter().filter(|(_, client)| client.flow == *flow);
+        let refused: Vec<ClientTxn> = there.map(|(key, _)| ClientTxn(key)).collect();
         for txn in refused {
-            let told = self.step(txn, Step::TransportError, effects);
-            events.extend(told.and_then(|told| told.event(txn)));
+            let Some(client) = self.table.get_mut(txn.0) else {
+                continue;
+            };
+            let actions = client.step(ClientStep::TransportError);
+            let told = self.carry_out(txn, &actions, None, effects);
+            events.extend(told.and_then(Told::event));
         }
     }
 
     /// The user wants to hear no more of it.
     pub(super) fn lose_interest(&mut self, txn: ClientTxn, timers: &mut Timers<Due>) {
-        let Some(client) = self.slab.get_mut(txn.0) else {
+        let Some(client) = self.table.get_mut(txn.0) else {
             return;
         };
         match client.machine {
-            Machine::NonInvite(_) => self.remove(txn, timers),
-            Machine::Invite(_) => client.interest = Interest::Lost,
+            ClientMachine::NonInvite(_) => self.remove(txn, timers),
+            ClientMachine::Invite(_) => client.interest = Interest::Lost,
         }
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.slab.len()
+        self.table.len()
     }
 
-    /// Asserts that table, index and timers agree; the number of timers armed here.
+    /// Asserts that table and timers agree; the number of timers armed here.
     pub(super) fn check(&self, timers: &Timers<Due>) -> usize {
-        assert_eq!(self.slab.len(), self.by_identity.len());
-        assert!(self.slab.len() <= self.limit);
-        let mut armed = 0;
-        for (key, client) in self.slab.iter() {
-            assert_eq!(self.find(client.identity), Some(ClientTxn(key)));
-            assert!(client.armed.tokens().count() > 0, "nothing will end {:?}", client.machine);
-            assert!(client.armed.tokens().all(|token| timers.is_armed(token)));
-            armed += client.armed.tokens().count();
-        }
-        armed
-    }
-
-    fn find(&self, identity: u128) -> Option<ClientTxn> {
-        let same = |key: &Key| self.slab.get(*key).is_some_and(|c| c.identity == identity);
-        self.by_identity.find(bucket(identity), same).copied().map(ClientTxn)
+        self.table.check();
+        self.table
+            .iter()
+            .map(|(_, client)| client.armed.check(timers))
+            .sum()
     }
 
     fn remove(&mut self, txn: ClientTxn, timers: &mut Timers<Due>) {
-        let Some(mut client) = self.slab.remove(txn.0) else {
-            return;
-        };
-        client.armed.disarm_all(timers);
-        let entry = self.by_identity.find_entry(bucket(client.identity), |key| *key == txn.0);
-        debug_assert!(entry.is_ok(), "a transaction without an index entry");
-        if let Ok(entry) = entry {
-            entry.remove();
+        if let Some(mut client) = self.table.remove(txn.0) {
+            client.armed.disarm_all(timers);
         }
-    }
-
-    fn step(
-        &mut self,
-        txn: ClientTxn,
-        step: Step<'_, '_>,
-        effects: &mut Effects<'_>,
-    ) -> Option<Told> {
-        let client = self.slab.get_mut(txn.0)?;
-        let actions = client.machine.step(step, Reliability::of(&client.flow));
-        let message = match step {
-            Step::Response { message, .. } => Some(message),
-            Step::Timer(_) | Step::TransportError => None,
-        };
-        self.carry_out(txn, &actions, message, effects)
     }
 
     fn carry_out(
@@ -259,18 +225,24 @@ impl Clients {
         response: Option<&sip::Message<'_>>,
         effects: &mut Effects<'_>,
     ) -> Option<Told> {
-        let client = self.slab.get_mut(txn.0)?;
+        let client = self.table.get_mut(txn.0)?;
         let mut report = None;
         for action in actions {
             match *action {
-                Action::SendRequest | Action::Retransmit => client.transmit(effects),
+                Action::SendRequest | Action::Retransmit => {
+                    effects.transmit(client.flow, &client.kept);
+                }
                 Action::SendAck => {
-                    client.kept = response.and_then(|r| ack::to_refusal(&client.kept, r)).unwrap_or_default();
-                    client.transmit(effects);
+                    let ack = response.and_then(|refusal| ack::to_refusal(&client.kept, refusal));
+                    client.kept = ack.unwrap_or_default();
+                    effects.transmit(client.flow, &client.kept);
                 }
                 Action::Arm(timer, after) => {
                     let deadline = client.clamp(timer, effects.now.plus(after));
-                    let due = Due { whose: Whose::Client(txn), timer };
+                    let due = Due {
+                        whose: Whose::Client(txn),
+                        timer,
+                    };
                     client.armed.arm(effects.timers, deadline, due);
                 }
                 Action::Disarm(timer) => client.armed.disarm(effects.timers, timer),
@@ -287,20 +259,17 @@ impl Clients {
         if client.machine.is_answered() {
             client.kept = Box::default();
         }
-        let (owner, sent_at, interest) = (client.owner, client.sent_at, client.interest);
+        let told = report.and_then(|report| client.told(report, txn));
         if actions.last() == Some(&Action::Terminate) {
             self.remove(txn, effects.timers);
         }
-        let report = report.filter(|_| interest == Interest::Kept)?;
-        Some(Told { report, owner, sent_at })
+        told
     }
 }
 
 impl Client {
-    fn transmit(&self, effects: &mut Effects<'_>) {
-        if !self.kept.is_empty() {
-            effects.out.transmit(self.flow, |bytes| bytes.extend_from_slice(&self.kept));
-        }
+    fn step(&mut self, step: ClientStep) -> Actions {
+        self.machine.step(step, Reliability::of(&self.flow))
     }
 
     /// The user's deadline comes before the timers that wait for an answer, but not before those
@@ -311,72 +280,39 @@ impl Client {
             _ => deadline,
         }
     }
+
+    fn told(&self, report: Report, txn: ClientTxn) -> Option<Told> {
+        let Self {
+            owner,
+            sent_at,
+            interest,
+            ..
+        } = *self;
+        (interest == Interest::Kept).then_some(Told {
+            report,
+            txn,
+            owner,
+            sent_at,
+        })
+    }
 }
 
 impl Told {
-    fn event(self, txn: ClientTxn) -> Option<TxnEvent> {
-        let Self { report, owner, sent_at } = self;
+    fn event(self) -> Option<TxnEvent> {
+        let Self {
+            report,
+            txn,
+            owner,
+            sent_at,
+        } = self;
         match report {
             Report::Deliver => None,
-            Report::Timeout => Some(TxnEvent::ClientTimeout { owner, txn, sent_at }),
+            Report::Timeout => Some(TxnEvent::ClientTimeout {
+                owner,
+                txn,
+                sent_at,
+            }),
             Report::TransportError => Some(TxnEvent::ClientTransportError { owner, txn }),
         }
     }
-}
-
-impl Machine {
-    fn start(kind: Kind, transport: Reliability) -> (Self, Actions) {
-        match kind {
-            Kind::NonInvite => {
-                let (state, actions) = client::start(transport);
-                (Self::NonInvite(state), actions)
-            }
-            Kind::Invite => {
-                let (state, actions) = client_invite::start(transport);
-                (Self::Invite(state), actions)
-            }
-        }
-    }
-
-    /// Moves on; what is to be done.
-    fn step(&mut self, step: Step<'_, '_>, transport: Reliability) -> Actions {
-        match self {
-            Self::NonInvite(state) => {
-                let event = match step {
-                    Step::Response { status, .. } => client::Event::from_status(status),
-                    Step::Timer(timer) => Some(client::Event::Timer(timer)),
-                    Step::TransportError => Some(client::Event::TransportError),
-                };
-                let Some(event) = event else { return Actions::new() };
-                let (next, actions) = client::step(*state, event, transport);
-                *state = next;
-                actions
-            }
-            Self::Invite(state) => {
-                let event = match step {
-                    Step::Response { status, .. } => client_invite::Event::from_status(status),
-                    Step::Timer(timer) => Some(client_invite::Event::Timer(timer)),
-                    Step::TransportError => Some(client_invite::Event::TransportError),
-                };
-                let Some(event) = event else { return Actions::new() };
-                let (next, actions) = client_invite::step(*state, event, transport);
-                *state = next;
-                actions
-            }
-        }
-    }
-
-    /// Whether the request need not be sent nor acknowledged any more.
-    const fn is_answered(self) -> bool {
-        matches!(
-            self,
-            Self::NonInvite(client::State::Completed)
-                | Self::Invite(client_invite::State::Accepted)
-        )
-    }
-}
-
-/// The bits of an identity that choose its bucket. They are as good as any, the identity being a hash.
-const fn bucket(identity: u128) -> u64 {
-    identity as u64
 }

@@ -11,10 +11,12 @@
 
 use core::hash::Hasher;
 
+use sip::header::cseq::CSeq;
+use sip::header::name_addr::NameAddr;
+use sip::header::via::Via;
 use siphasher::sip::SipHasher24;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use super::branch::COOKIE;
 use crate::flow::{Flow, Transport};
 
 /// Identity of a request on the side that answers it.
@@ -57,16 +59,16 @@ impl Keys {
     pub(super) fn server(&self, request: &sip::Message<'_>, flow: &Flow) -> Option<ServerKey> {
         let line = request.request()?;
         let via_text = request.values(sip::Name::Via).next()?;
-        let via = sip::Via::parse(via_text).ok()?;
-        match via.branch() {
-            Some(branch) if branch.len() > COOKIE.len() && branch.starts_with(COOKIE) => {
+        let via = Via::parse(via_text).ok()?;
+        match via.branch_3261() {
+            Some(branch) => {
                 let mut hasher = self.server_hasher(Purpose::Server, request, flow)?;
                 write_field(&mut hasher, branch);
                 write_folded(&mut hasher, via.host_text);
                 hasher.write_u16(via.port.unwrap_or_else(|| default_port(flow.transport)));
                 Some(ServerKey::new(hasher, line.method_text, hasher))
             }
-            _ => {
+            None => {
                 let mut hasher = self.server_hasher(Purpose::LegacyServer, request, flow)?;
                 write_field(&mut hasher, line.uri);
                 write_field(&mut hasher, tag_of(request, sip::Name::From));
@@ -82,8 +84,8 @@ impl Keys {
 
     /// Identity of the client transaction that a response answers.
     pub(super) fn response(&self, response: &sip::Message<'_>) -> Option<u128> {
-        let via = sip::Via::parse(response.values(sip::Name::Via).next()?).ok()?;
-        let cseq = sip::CSeq::parse(response.header(sip::Name::CSeq)?.value).ok()?;
+        let via = Via::parse(response.values(sip::Name::Via).next()?).ok()?;
+        let cseq = CSeq::parse(response.header(sip::Name::CSeq)?.value).ok()?;
         Some(self.client(via.branch()?, cseq.method))
     }
 
@@ -101,7 +103,7 @@ impl Keys {
         request: &sip::Message<'_>,
         flow: &Flow,
     ) -> Option<SipHasher13> {
-        let cseq = sip::CSeq::parse(request.header(sip::Name::CSeq)?.value).ok()?;
+        let cseq = CSeq::parse(request.header(sip::Name::CSeq)?.value).ok()?;
         let call_id = request.header(sip::Name::CallId)?.value;
         let mut hasher = self.hasher(purpose);
         match flow.remote.ip() {
@@ -121,6 +123,7 @@ impl Keys {
 }
 
 impl core::fmt::Debug for Keys {
+    /// Without the secret.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Keys(..)")
     }
@@ -160,7 +163,7 @@ fn write_folded(hasher: &mut SipHasher13, host: &[u8]) {
 fn tag_of<'a>(request: &sip::Message<'a>, name: sip::Name) -> &'a [u8] {
     request
         .header(name)
-        .and_then(|header| sip::NameAddr::parse(header.value).ok())
+        .and_then(|header| NameAddr::parse(header.value).ok())
         .and_then(|address| address.tag())
         .unwrap_or_default()
 }

@@ -23,14 +23,16 @@ pub mod timing;
 mod ack;
 mod armed;
 mod client_table;
+mod machine;
+mod outcome;
 mod server_table;
 mod slab;
-
-use siphasher::sip::SipHasher24;
+mod table;
 
 pub use branch::{Branch, branch_shard};
 pub use client_table::ClientRequest;
 pub use key::ServerKey;
+pub use outcome::{RequestMatch, ResponseMatch, TxnEvent};
 
 use crate::clock::{Mono, Now};
 use crate::flow::Flow;
@@ -74,76 +76,6 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// What a request is to the transaction layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestMatch {
-    /// It belongs to no transaction. An ACK that says so acknowledges a 2xx, and never starts one.
-    New,
-    /// It was a retransmission, or the ACK to a refusal, and has been dealt with.
-    Absorbed,
-    /// An ACK with the branch of an INVITE that was accepted (RFC 6026 §7.1): for the user to pass on.
-    Ack(ServerTxn),
-    /// A new CANCEL, to be answered by a transaction of its own (RFC 3261 §9.2).
-    Cancel {
-        /// The INVITE it wants to end, if that is known here.
-        invite: Option<ServerTxn>,
-    },
-}
-
-/// What a response is to the transaction layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResponseMatch {
-    /// It is news for the user.
-    Deliver {
-        /// The transaction; already over if this was its last word.
-        txn: ClientTxn,
-        /// As given to [`Transactions::start_client`].
-        owner: u64,
-        /// Its status code.
-        status: u16,
-        /// When the request was first transmitted.
-        sent_at: Mono,
-    },
-    /// It was a retransmission, or nobody wants to know any more.
-    Absorbed,
-    /// It answers nothing we asked, or comes from another host than we asked (RFC 6026 §8.9: such a
-    /// response is dropped).
-    NoMatch,
-}
-
-/// What the user has to be told without a message coming in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TxnEvent {
-    /// No final response came in time. A non-INVITE, and an INVITE nobody answered, is over; an INVITE
-    /// that rang still hears its final response, and should be cancelled.
-    ClientTimeout {
-        /// As given to [`Transactions::start_client`].
-        owner: u64,
-        /// The transaction.
-        txn: ClientTxn,
-        /// When the request was first transmitted.
-        sent_at: Mono,
-    },
-    /// The network refused the request; the transaction is over (RFC 3261 §17.1.4).
-    ClientTransportError {
-        /// As given to [`Transactions::start_client`].
-        owner: u64,
-        /// The transaction.
-        txn: ClientTxn,
-    },
-    /// A server transaction is over because no ACK came (Timer H), or no answer from the user.
-    ServerTimeout {
-        /// The transaction.
-        txn: ServerTxn,
-    },
-    /// The peer is owed a 100: 200 ms after an INVITE (RFC 3261 §17.2.1), 3.5 s after any other request
-    /// (RFC 4320 §4.1). The transaction has no 100 of its own to send.
-    ServerOverdue {
-        /// The transaction.
-        txn: ServerTxn,
-    },
-}
-
 /// All transactions of one engine.
 #[derive(Debug)]
 pub struct Transactions {
@@ -159,6 +91,16 @@ struct Effects<'a> {
     now: Mono,
     timers: &'a mut Timers<Due>,
     out: &'a mut Outbox,
+}
+
+impl Effects<'_> {
+    /// Sends a message, if there is one.
+    fn transmit(&mut self, flow: Flow, message: &[u8]) {
+        if !message.is_empty() {
+            self.out
+                .transmit(flow, |bytes| bytes.extend_from_slice(message));
+        }
+    }
 }
 
 impl Transactions {
@@ -191,7 +133,11 @@ impl Transactions {
         method: sip::Method,
         out: &mut Outbox,
     ) -> RequestMatch {
-        let effects = &mut Effects { now: now.mono, timers: &mut self.timers, out };
+        let effects = &mut Effects {
+            now: now.mono,
+            timers: &mut self.timers,
+            out,
+        };
         let invite = || self.servers.find(key.invite);
         match method {
             sip::Method::Ack => match invite() {
@@ -220,7 +166,8 @@ impl Transactions {
         kind: Kind,
         flow: Flow,
     ) -> Result<ServerTxn, Full> {
-        self.servers.start(now.mono, key, kind, flow, &mut self.timers)
+        self.servers
+            .start(now.mono, key, kind, flow, &mut self.timers)
     }
 
     /// Answers a request; the answer is kept for retransmissions. `response` is the whole message, of
@@ -237,7 +184,11 @@ impl Transactions {
         response: &[u8],
         out: &mut Outbox,
     ) -> bool {
-        let effects = &mut Effects { now: now.mono, timers: &mut self.timers, out };
+        let effects = &mut Effects {
+            now: now.mono,
+            timers: &mut self.timers,
+            out,
+        };
         self.servers.respond(txn, status, response, effects)
     }
 
@@ -267,8 +218,14 @@ impl Transactions {
         request: ClientRequest<'_>,
         out: &mut Outbox,
     ) -> Result<ClientTxn, Full> {
-        let identity = self.keys.client(request.branch.as_bytes(), method_of(&request.bytes));
-        let effects = &mut Effects { now: now.mono, timers: &mut self.timers, out };
+        let identity = self
+            .keys
+            .client(request.branch.as_bytes(), method_of(&request.bytes));
+        let effects = &mut Effects {
+            now: now.mono,
+            timers: &mut self.timers,
+            out,
+        };
         self.clients.start(identity, request, effects)
     }
 
@@ -285,8 +242,17 @@ impl Transactions {
         else {
             return ResponseMatch::NoMatch;
         };
-        let effects = &mut Effects { now: now.mono, timers: &mut self.timers, out };
-        let incoming = Incoming { identity, status, from: flow.remote.ip(), message: response };
+        let effects = &mut Effects {
+            now: now.mono,
+            timers: &mut self.timers,
+            out,
+        };
+        let incoming = Incoming {
+            identity,
+            status,
+            from: flow.remote.ip(),
+            message: response,
+        };
         self.clients.on_response(incoming, effects)
     }
 
@@ -296,11 +262,18 @@ impl Transactions {
         self.clients.lose_interest(txn, &mut self.timers);
     }
 
-    /// The network refuses what goes this way: ends every client transaction that waits there.
+    /// The network refuses what goes this way: ends every client transaction that waits there. Looks
+    /// at all of them, a few nanoseconds each.
+    ///
+    /// Server transactions stay: RFC 6026 §7.1 wants retransmissions absorbed all the same.
     pub fn transport_error(&mut self, now: Now, flow: &Flow, events: &mut Vec<TxnEvent>) {
         // A refused message is never answered with another: nothing leaves here.
         let out = &mut Outbox::new();
-        let effects = &mut Effects { now: now.mono, timers: &mut self.timers, out };
+        let effects = &mut Effects {
+            now: now.mono,
+            timers: &mut self.timers,
+            out,
+        };
         self.clients.on_transport_error(flow, effects, events);
         debug_assert!(out.items.is_empty());
     }
@@ -324,7 +297,11 @@ impl Transactions {
             let Some(due) = self.timers.pop_due(now.mono) else {
                 return;
             };
-            let effects = &mut Effects { now: now.mono, timers: &mut self.timers, out };
+            let effects = &mut Effects {
+                now: now.mono,
+                timers: &mut self.timers,
+                out,
+            };
             events.extend(match due.whose {
                 Whose::Server(txn) => self.servers.on_timer(txn, due.timer, effects),
                 Whose::Client(txn) => self.clients.on_timer(txn, due.timer, effects),
@@ -362,7 +339,10 @@ impl Transactions {
 
 /// The method of a request, exactly as written.
 fn method_of(request: &[u8]) -> &[u8] {
-    request.split(|&byte| byte == b' ').next().unwrap_or_default()
+    request
+        .split(|&byte| byte == b' ')
+        .next()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -120,14 +120,62 @@ mod tests {
     fn rows() -> Vec<Row<State, Event>> {
         let answer_100 = vec![Disarm(Timer::Provisional), SendResponse];
         let mut rows = vec![
-            (Trying, Event::Timer(Timer::Provisional), On::Both, Overdue, vec![ReportOverdue]),
-            (Trying, Event::Provisional, On::Stream, Proceeding, answer_100.clone()),
-            (Overdue, Event::Provisional, On::Both, Proceeding, answer_100.clone()),
-            (Proceeding, Event::Provisional, On::Both, Proceeding, answer_100),
-            (Proceeding, Event::Request, On::Both, Proceeding, vec![Retransmit]),
-            (Completed, Event::Request, On::Both, Completed, vec![Retransmit]),
-            (Completed, Event::Timer(Timer::J), On::Both, Terminated, vec![Terminate]),
-            (Silent, Event::Timer(Timer::J), On::Both, Terminated, vec![Terminate]),
+            (
+                Trying,
+                Event::Timer(Timer::Provisional),
+                On::Both,
+                Overdue,
+                vec![ReportOverdue],
+            ),
+            (
+                Trying,
+                Event::Provisional,
+                On::Stream,
+                Proceeding,
+                answer_100.clone(),
+            ),
+            (
+                Overdue,
+                Event::Provisional,
+                On::Both,
+                Proceeding,
+                answer_100.clone(),
+            ),
+            (
+                Proceeding,
+                Event::Provisional,
+                On::Both,
+                Proceeding,
+                answer_100,
+            ),
+            (
+                Proceeding,
+                Event::Request,
+                On::Both,
+                Proceeding,
+                vec![Retransmit],
+            ),
+            (
+                Completed,
+                Event::Request,
+                On::Both,
+                Completed,
+                vec![Retransmit],
+            ),
+            (
+                Completed,
+                Event::Timer(Timer::J),
+                On::Both,
+                Terminated,
+                vec![Terminate],
+            ),
+            (
+                Silent,
+                Event::Timer(Timer::J),
+                On::Both,
+                Terminated,
+                vec![Terminate],
+            ),
         ];
         for open in [Trying, Overdue, Proceeding] {
             let linger = Arm(Timer::J, Duration::from_secs(32));
@@ -135,10 +183,34 @@ mod tests {
             let forgotten = vec![ReportTimeout, Terminate];
             rows.extend([
                 (open, Event::Final, On::Udp, Completed, answered),
-                (open, Event::Final, On::Stream, Terminated, vec![SendResponse, Terminate]),
-                (open, Event::RequestTimeout, On::Udp, Silent, vec![DisarmAll, linger]),
-                (open, Event::RequestTimeout, On::Stream, Terminated, vec![Terminate]),
-                (open, Event::Timer(Timer::Unanswered), On::Both, Terminated, forgotten),
+                (
+                    open,
+                    Event::Final,
+                    On::Stream,
+                    Terminated,
+                    vec![SendResponse, Terminate],
+                ),
+                (
+                    open,
+                    Event::RequestTimeout,
+                    On::Udp,
+                    Silent,
+                    vec![DisarmAll, linger],
+                ),
+                (
+                    open,
+                    Event::RequestTimeout,
+                    On::Stream,
+                    Terminated,
+                    vec![Terminate],
+                ),
+                (
+                    open,
+                    Event::Timer(Timer::Unanswered),
+                    On::Both,
+                    Terminated,
+                    forgotten,
+                ),
             ]);
         }
         rows
@@ -157,7 +229,11 @@ mod tests {
     fn an_unanswered_request_is_owed_a_100_and_forgotten_after_64_t1() {
         for transport in [Reliability::Unreliable, Reliability::Reliable] {
             let log = run(start(), |s, timer| step(s, Event::Timer(timer), transport));
-            let expected = [(3500, ReportOverdue), (32000, ReportTimeout), (32000, Terminate)];
+            let expected = [
+                (3500, ReportOverdue),
+                (32000, ReportTimeout),
+                (32000, Terminate),
+            ];
             assert_eq!(log, expected);
         }
     }
@@ -175,7 +251,10 @@ mod tests {
         assert_eq!(Event::from_status(100), Some(Event::Provisional));
         assert_eq!([101, 180, 183, 199].map(Event::from_status), [None; 4]);
         assert_eq!(Event::from_status(408), Some(Event::RequestTimeout));
-        assert_eq!([200, 401, 407, 409, 699].map(Event::from_status), [Some(Event::Final); 5]);
+        assert_eq!(
+            [200, 401, 407, 409, 699].map(Event::from_status),
+            [Some(Event::Final); 5]
+        );
         assert_eq!([0, 99, 700].map(Event::from_status), [None; 3]);
     }
 }

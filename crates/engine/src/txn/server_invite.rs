@@ -5,7 +5,8 @@
 //! timers end it in time.
 
 use Action::{
-    Arm, Deliver, Disarm, DisarmAll, PassResponse, ReportOverdue, ReportTimeout, Retransmit, SendResponse,
+    Arm, Deliver, Disarm, DisarmAll, PassResponse, ReportOverdue, ReportTimeout, Retransmit,
+    SendResponse,
 };
 
 use super::action::{Action, Actions};
@@ -98,12 +99,13 @@ pub fn step(state: State, event: Event, transport: Reliability) -> (State, Actio
         (Completed { retransmissions }, Event::Timer(Timer::G)) => {
             let retransmissions = retransmissions.saturating_add(1);
             let interval = doubling_to_t2(retransmissions);
-            (Completed { retransmissions }, &[Retransmit, Arm(Timer::G, interval)])
+            (
+                Completed { retransmissions },
+                &[Retransmit, Arm(Timer::G, interval)],
+            )
         }
         (Completed { .. }, Event::Ack) => match transport {
-            Reliability::Unreliable => {
-                (Confirmed, &[DisarmAll, Arm(Timer::I, T4)])
-            }
+            Reliability::Unreliable => (Confirmed, &[DisarmAll, Arm(Timer::I, T4)]),
             Reliability::Reliable => (Terminated, &[Action::Terminate]),
         },
         (Accepted, Event::Success) => (Accepted, &[PassResponse]),
@@ -118,8 +120,7 @@ pub fn step(state: State, event: Event, transport: Reliability) -> (State, Actio
 
 /// RFC 3261 §17.2.1: a refusal is repeated over UDP until the ACK comes or Timer H fires.
 fn refused(transport: Reliability) -> (State, Actions) {
-    let mut actions =
-        Actions::from_slice(&[DisarmAll, SendResponse, Arm(Timer::H, TRANSACTION)]);
+    let mut actions = Actions::from_slice(&[DisarmAll, SendResponse, Arm(Timer::H, TRANSACTION)]);
     if transport == Reliability::Unreliable {
         actions.push(Arm(Timer::G, doubling_to_t2(0)));
     }
@@ -145,27 +146,54 @@ mod tests {
         refuse_udp.push(Arm(Timer::G, ms(500)));
         let forgotten = vec![ReportTimeout, Terminate];
         let mut rows = vec![
-            (Proceeding, Event::Request, On::Both, Proceeding, vec![Retransmit]),
-            (Proceeding, Event::Provisional, On::Both, Proceeding, vec![
-                Disarm(Timer::Provisional),
-                SendResponse,
-                Arm(Timer::Unanswered, ms(300_000)),
-            ]),
-            (Proceeding, Event::Success, On::Both, Accepted, vec![
-                DisarmAll,
-                PassResponse,
-                Arm(Timer::L, LINGER),
-            ]),
+            (
+                Proceeding,
+                Event::Request,
+                On::Both,
+                Proceeding,
+                vec![Retransmit],
+            ),
+            (
+                Proceeding,
+                Event::Provisional,
+                On::Both,
+                Proceeding,
+                vec![
+                    Disarm(Timer::Provisional),
+                    SendResponse,
+                    Arm(Timer::Unanswered, ms(300_000)),
+                ],
+            ),
+            (
+                Proceeding,
+                Event::Success,
+                On::Both,
+                Accepted,
+                vec![DisarmAll, PassResponse, Arm(Timer::L, LINGER)],
+            ),
             (Proceeding, Event::Failure, On::Udp, REFUSED, refuse_udp),
             (Proceeding, Event::Failure, On::Stream, REFUSED, refuse),
-            (Proceeding, Event::Timer(Timer::Provisional), On::Both, Proceeding, vec![
-                ReportOverdue,
-            ]),
-            (Proceeding, Event::Timer(Timer::Unanswered), On::Both, Terminated, forgotten.clone()),
-            (REFUSED, Event::Timer(Timer::G), On::Both, REFUSED_AGAIN, vec![
-                Retransmit,
-                Arm(Timer::G, ms(1000)),
-            ]),
+            (
+                Proceeding,
+                Event::Timer(Timer::Provisional),
+                On::Both,
+                Proceeding,
+                vec![ReportOverdue],
+            ),
+            (
+                Proceeding,
+                Event::Timer(Timer::Unanswered),
+                On::Both,
+                Terminated,
+                forgotten.clone(),
+            ),
+            (
+                REFUSED,
+                Event::Timer(Timer::G),
+                On::Both,
+                REFUSED_AGAIN,
+                vec![Retransmit, Arm(Timer::G, ms(1000))],
+            ),
             (
                 REFUSED_AGAIN,
                 Event::Timer(Timer::G),
@@ -173,10 +201,28 @@ mod tests {
                 Completed { retransmissions: 2 },
                 vec![Retransmit, Arm(Timer::G, ms(2000))],
             ),
-            (Confirmed, Event::Timer(Timer::I), On::Both, Terminated, vec![Terminate]),
-            (Accepted, Event::Success, On::Both, Accepted, vec![PassResponse]),
+            (
+                Confirmed,
+                Event::Timer(Timer::I),
+                On::Both,
+                Terminated,
+                vec![Terminate],
+            ),
+            (
+                Accepted,
+                Event::Success,
+                On::Both,
+                Accepted,
+                vec![PassResponse],
+            ),
             (Accepted, Event::Ack, On::Both, Accepted, vec![Deliver]),
-            (Accepted, Event::Timer(Timer::L), On::Both, Terminated, vec![Terminate]),
+            (
+                Accepted,
+                Event::Timer(Timer::L),
+                On::Both,
+                Terminated,
+                vec![Terminate],
+            ),
         ];
         for refused in [REFUSED, REFUSED_AGAIN] {
             let confirm = vec![DisarmAll, Arm(Timer::I, ms(5000))];
@@ -184,7 +230,13 @@ mod tests {
                 (refused, Event::Request, On::Both, refused, vec![Retransmit]),
                 (refused, Event::Ack, On::Udp, Confirmed, confirm),
                 (refused, Event::Ack, On::Stream, Terminated, vec![Terminate]),
-                (refused, Event::Timer(Timer::H), On::Both, Terminated, forgotten.clone()),
+                (
+                    refused,
+                    Event::Timer(Timer::H),
+                    On::Both,
+                    Terminated,
+                    forgotten.clone(),
+                ),
             ]);
         }
         rows
@@ -192,8 +244,20 @@ mod tests {
 
     #[test]
     fn follows_its_table() {
-        let states = [Proceeding, REFUSED, REFUSED_AGAIN, Confirmed, Accepted, Terminated];
-        let mut events = vec![Event::Request, Event::Ack, Event::Provisional, Event::Success];
+        let states = [
+            Proceeding,
+            REFUSED,
+            REFUSED_AGAIN,
+            Confirmed,
+            Accepted,
+            Terminated,
+        ];
+        let mut events = vec![
+            Event::Request,
+            Event::Ack,
+            Event::Provisional,
+            Event::Success,
+        ];
         events.push(Event::Failure);
         events.extend(TIMERS.map(Event::Timer));
         check_table(&states, &events, &rows(), step);
@@ -205,9 +269,12 @@ mod tests {
         let refused = step(start().0, Event::Failure, transport);
         let log = run(refused, |s, timer| step(s, Event::Timer(timer), transport));
         assert_eq!(times(&log, SendResponse), [0]);
-        assert_eq!(times(&log, Retransmit), [
-            500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500
-        ]);
+        assert_eq!(
+            times(&log, Retransmit),
+            [
+                500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500
+            ]
+        );
         assert_eq!(log[11..], [(32000, ReportTimeout), (32000, Terminate)]);
     }
 
@@ -216,22 +283,42 @@ mod tests {
         let transport = Reliability::Reliable;
         let refused = step(start().0, Event::Failure, transport);
         let log = run(refused, |s, timer| step(s, Event::Timer(timer), transport));
-        assert_eq!(log, [(0, SendResponse), (32000, ReportTimeout), (32000, Terminate)]);
+        assert_eq!(
+            log,
+            [
+                (0, SendResponse),
+                (32000, ReportTimeout),
+                (32000, Terminate)
+            ]
+        );
     }
 
     #[test]
     fn an_unanswered_invite_is_owed_a_100_and_forgotten_in_the_end() {
         let transport = Reliability::Unreliable;
         let log = run(start(), |s, timer| step(s, Event::Timer(timer), transport));
-        let expected = [(200, ReportOverdue), (300_000, ReportTimeout), (300_000, Terminate)];
+        let expected = [
+            (200, ReportOverdue),
+            (300_000, ReportTimeout),
+            (300_000, Terminate),
+        ];
         assert_eq!(log, expected);
     }
 
     #[test]
     fn statuses_become_events() {
-        assert_eq!([100, 183, 199].map(Event::from_status), [Some(Event::Provisional); 3]);
-        assert_eq!([200, 299].map(Event::from_status), [Some(Event::Success); 2]);
-        assert_eq!([300, 408, 699].map(Event::from_status), [Some(Event::Failure); 3]);
+        assert_eq!(
+            [100, 183, 199].map(Event::from_status),
+            [Some(Event::Provisional); 3]
+        );
+        assert_eq!(
+            [200, 299].map(Event::from_status),
+            [Some(Event::Success); 2]
+        );
+        assert_eq!(
+            [300, 408, 699].map(Event::from_status),
+            [Some(Event::Failure); 3]
+        );
         assert_eq!([0, 99, 700].map(Event::from_status), [None; 3]);
     }
 }

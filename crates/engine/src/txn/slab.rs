@@ -27,7 +27,10 @@ struct Place<T> {
 impl<T> Slab<T> {
     /// An empty slab.
     pub(super) const fn new() -> Self {
-        Self { places: Vec::new(), vacant: Vec::new() }
+        Self {
+            places: Vec::new(),
+            vacant: Vec::new(),
+        }
     }
 
     /// Takes a thing in.
@@ -37,24 +40,41 @@ impl<T> Slab<T> {
         {
             debug_assert!(place.thing.is_none(), "a vacant place is occupied");
             place.thing = Some(thing);
-            return Key { index, generation: place.generation };
+            return Key {
+                index,
+                generation: place.generation,
+            };
         }
         let index = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         debug_assert!(index != u32::MAX, "more things than any limit allows");
-        self.places.push(Place { generation: 0, thing: Some(thing) });
-        Key { index, generation: 0 }
+        self.places.push(Place {
+            generation: 0,
+            thing: Some(thing),
+        });
+        Key {
+            index,
+            generation: 0,
+        }
     }
 
     /// The thing under this key.
     pub(super) fn get(&self, key: Key) -> Option<&T> {
         let place = self.places.get(key.index as usize)?;
-        if place.generation == key.generation { place.thing.as_ref() } else { None }
+        if place.generation == key.generation {
+            place.thing.as_ref()
+        } else {
+            None
+        }
     }
 
     /// The thing under this key, to be changed.
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let place = self.places.get_mut(key.index as usize)?;
-        if place.generation == key.generation { place.thing.as_mut() } else { None }
+        if place.generation == key.generation {
+            place.thing.as_mut()
+        } else {
+            None
+        }
     }
 
     /// Gives the thing back and vacates its place.
@@ -76,9 +96,18 @@ impl<T> Slab<T> {
 
     /// All things with their keys.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.places.iter().zip(0_u32..).filter_map(|(place, index)| {
-            Some((Key { index, generation: place.generation }, place.thing.as_ref()?))
-        })
+        self.places
+            .iter()
+            .zip(0_u32..)
+            .filter_map(|(place, index)| {
+                Some((
+                    Key {
+                        index,
+                        generation: place.generation,
+                    },
+                    place.thing.as_ref()?,
+                ))
+            })
     }
 }
 
@@ -91,7 +120,10 @@ mod tests {
         let mut slab = Slab::new();
         let a = slab.insert('a');
         let b = slab.insert('b');
-        assert_eq!((slab.get(a), slab.get(b), slab.len()), (Some(&'a'), Some(&'b'), 2));
+        assert_eq!(
+            (slab.get(a), slab.get(b), slab.len()),
+            (Some(&'a'), Some(&'b'), 2)
+        );
         assert_eq!(slab.remove(a), Some('a'));
         assert_eq!(slab.get(a), None);
         assert_eq!(slab.get_mut(a), None);

@@ -47,8 +47,10 @@ pub(super) fn check_table<S, E>(
     E: Copy + PartialEq + Debug,
 {
     let mut used = 0;
-    for (transport, on) in [(Reliability::Unreliable, On::Udp), (Reliability::Reliable, On::Stream)]
-    {
+    for (transport, on) in [
+        (Reliability::Unreliable, On::Udp),
+        (Reliability::Reliable, On::Stream),
+    ] {
         for &state in states {
             for &event in events {
                 let row = rows.iter().find(|row| {
@@ -62,7 +64,11 @@ pub(super) fn check_table<S, E>(
             }
         }
     }
-    assert_eq!(used, rows.len() * 2, "a row names a state or event that is not in the lists");
+    assert_eq!(
+        used,
+        rows.len() * 2,
+        "a row names a state or event that is not in the lists"
+    );
 }
 
 /// Runs a machine to its end on its timers alone, in virtual time; what it did and when, in
@@ -89,7 +95,10 @@ pub(super) fn run<S: Copy>(
                 _ => log.push((now, action)),
             }
         }
-        let next = armed.iter().enumerate().min_by_key(|(_, (deadline, _))| *deadline);
+        let next = armed
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, (deadline, _))| *deadline);
         let (position, _) = next.expect("a machine that is not over has a timer");
         let timer;
         (now, timer) = armed.remove(position);
@@ -100,5 +109,8 @@ pub(super) fn run<S: Copy>(
 
 /// When a machine did this.
 pub(super) fn times(log: &[(u128, Action)], wanted: Action) -> Vec<u128> {
-    log.iter().filter(|(_, action)| *action == wanted).map(|(at, _)| *at).collect()
+    log.iter()
+        .filter(|(_, action)| *action == wanted)
+        .map(|(at, _)| *at)
+        .collect()
 }

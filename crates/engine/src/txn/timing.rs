@@ -74,14 +74,22 @@ impl Reliability {
     /// Of the transport of this flow.
     #[must_use]
     pub const fn of(flow: &Flow) -> Self {
-        if flow.transport.is_stream() { Self::Reliable } else { Self::Unreliable }
+        if flow.transport.is_stream() {
+            Self::Reliable
+        } else {
+            Self::Unreliable
+        }
     }
 }
 
 /// Interval after `retransmissions` of an INVITE: doubles without limit (Timer A).
 #[must_use]
 pub fn doubling(retransmissions: u8) -> Duration {
-    T1.saturating_mul(1_u32.checked_shl(u32::from(retransmissions)).unwrap_or(u32::MAX))
+    T1.saturating_mul(
+        1_u32
+            .checked_shl(u32::from(retransmissions))
+            .unwrap_or(u32::MAX),
+    )
 }
 
 /// Interval after `retransmissions` of anything else: doubles up to T2 (Timers E and G).
@@ -97,8 +105,14 @@ mod tests {
     #[test]
     fn intervals_double_from_t1() {
         let ms = |d: Duration| d.as_millis();
-        assert_eq!([0, 1, 2, 3, 6].map(|n| ms(doubling(n))), [500, 1000, 2000, 4000, 32000]);
-        assert_eq!([0, 1, 2, 3, 4].map(|n| ms(doubling_to_t2(n))), [500, 1000, 2000, 4000, 4000]);
+        assert_eq!(
+            [0, 1, 2, 3, 6].map(|n| ms(doubling(n))),
+            [500, 1000, 2000, 4000, 32000]
+        );
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|n| ms(doubling_to_t2(n))),
+            [500, 1000, 2000, 4000, 4000]
+        );
         assert_eq!(doubling_to_t2(u8::MAX), T2);
     }
 

@@ -29,10 +29,22 @@ const MODERN: Parts = Parts {
     source: (Ipv4Addr::LOCALHOST, 5060),
 };
 
-const LEGACY: Parts = Parts { via: "SIP/2.0/UDP pc.example.org:5060", ..MODERN };
+const LEGACY: Parts = Parts {
+    via: "SIP/2.0/UDP pc.example.org:5060",
+    ..MODERN
+};
 
 fn key(parts: Parts) -> ServerKey {
-    let Parts { method, uri, via, from, to, call_id, cseq, .. } = parts;
+    let Parts {
+        method,
+        uri,
+        via,
+        from,
+        to,
+        call_id,
+        cseq,
+        ..
+    } = parts;
     let text = format!(
         "{method} {uri} SIP/2.0\r\nVia: {via}\r\nFrom: {from}\r\nTo: {to}\r\n\
          Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n\r\n"
@@ -46,10 +58,22 @@ fn key(parts: Parts) -> ServerKey {
 fn what_rfc_3261_compares_tells_requests_apart() {
     let same = key(MODERN);
     for other in [
-        Parts { via: "SIP/2.0/UDP pc.example.org:5060;branch=z9hG4bK777", ..MODERN },
-        Parts { via: "SIP/2.0/UDP pd.example.org:5060;branch=z9hG4bK776", ..MODERN },
-        Parts { via: "SIP/2.0/UDP pc.example.org:5070;branch=z9hG4bK776", ..MODERN },
-        Parts { method: "OPTIONS", ..MODERN },
+        Parts {
+            via: "SIP/2.0/UDP pc.example.org:5060;branch=z9hG4bK777",
+            ..MODERN
+        },
+        Parts {
+            via: "SIP/2.0/UDP pd.example.org:5060;branch=z9hG4bK776",
+            ..MODERN
+        },
+        Parts {
+            via: "SIP/2.0/UDP pc.example.org:5070;branch=z9hG4bK776",
+            ..MODERN
+        },
+        Parts {
+            method: "OPTIONS",
+            ..MODERN
+        },
     ] {
         assert_ne!(key(other).own, same.own, "{}", other.via);
     }
@@ -59,9 +83,15 @@ fn what_rfc_3261_compares_tells_requests_apart() {
 fn what_every_true_retransmission_shares_counts_too() {
     let same = key(MODERN);
     for other in [
-        Parts { call_id: "c2", ..MODERN },
+        Parts {
+            call_id: "c2",
+            ..MODERN
+        },
         Parts { cseq: 2, ..MODERN },
-        Parts { source: (Ipv4Addr::new(127, 0, 0, 2), 5060), ..MODERN },
+        Parts {
+            source: (Ipv4Addr::new(127, 0, 0, 2), 5060),
+            ..MODERN
+        },
     ] {
         assert_ne!(key(other).own, same.own);
     }
@@ -71,11 +101,26 @@ fn what_every_true_retransmission_shares_counts_too() {
 fn what_may_differ_in_a_retransmission_does_not_count() {
     let same = key(MODERN);
     for copy in [
-        Parts { via: "SIP/2.0/UDP PC.example.ORG;branch=z9hG4bK776", ..MODERN },
-        Parts { via: "SIP/2.0/UDP pc.example.org:5060;rport;branch=z9hG4bK776", ..MODERN },
-        Parts { uri: "sip:example.com", ..MODERN },
-        Parts { to: "<sip:alice@example.org>;tag=9", ..MODERN },
-        Parts { source: (Ipv4Addr::LOCALHOST, 6666), ..MODERN },
+        Parts {
+            via: "SIP/2.0/UDP PC.example.ORG;branch=z9hG4bK776",
+            ..MODERN
+        },
+        Parts {
+            via: "SIP/2.0/UDP pc.example.org:5060;rport;branch=z9hG4bK776",
+            ..MODERN
+        },
+        Parts {
+            uri: "sip:example.com",
+            ..MODERN
+        },
+        Parts {
+            to: "<sip:alice@example.org>;tag=9",
+            ..MODERN
+        },
+        Parts {
+            source: (Ipv4Addr::LOCALHOST, 6666),
+            ..MODERN
+        },
     ] {
         assert_eq!(key(copy), same, "{} {}", copy.uri, copy.via);
     }
@@ -84,12 +129,22 @@ fn what_may_differ_in_a_retransmission_does_not_count() {
 #[test]
 fn ack_and_cancel_lead_to_their_invite() {
     for generation in [MODERN, LEGACY] {
-        let invite = key(Parts { method: "INVITE", ..generation });
+        let invite = key(Parts {
+            method: "INVITE",
+            ..generation
+        });
         assert_eq!(invite.own, invite.invite);
         let to = "<sip:alice@example.org>;tag=9";
-        let ack = key(Parts { method: "ACK", to, ..generation });
+        let ack = key(Parts {
+            method: "ACK",
+            to,
+            ..generation
+        });
         assert_eq!((ack.own, ack.invite), (invite.own, invite.own));
-        let cancel = key(Parts { method: "CANCEL", ..generation });
+        let cancel = key(Parts {
+            method: "CANCEL",
+            ..generation
+        });
         assert_ne!(cancel.own, invite.own);
         assert_eq!(cancel.invite, invite.own);
     }
@@ -106,13 +161,31 @@ fn a_branch_without_cookie_or_without_more_than_it_goes_by_the_old_rules() {
         let same = key(old);
         assert_eq!(key(old), same);
         for other in [
-            Parts { uri: "sip:example.com", ..old },
-            Parts { from: "<sip:alice@example.org>;tag=2", ..old },
-            Parts { to: "<sip:alice@example.org>;tag=9", ..old },
-            Parts { call_id: "c2", ..old },
+            Parts {
+                uri: "sip:example.com",
+                ..old
+            },
+            Parts {
+                from: "<sip:alice@example.org>;tag=2",
+                ..old
+            },
+            Parts {
+                to: "<sip:alice@example.org>;tag=9",
+                ..old
+            },
+            Parts {
+                call_id: "c2",
+                ..old
+            },
             Parts { cseq: 2, ..old },
-            Parts { method: "OPTIONS", ..old },
-            Parts { via: "SIP/2.0/UDP pd.example.org", ..old },
+            Parts {
+                method: "OPTIONS",
+                ..old
+            },
+            Parts {
+                via: "SIP/2.0/UDP pd.example.org",
+                ..old
+            },
         ] {
             assert_ne!(key(other).own, same.own, "{via}");
         }
@@ -139,9 +212,18 @@ fn a_response_leads_to_its_request_by_branch_and_cseq_method() {
     let text = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1;rport=1, SIP/2.0/UDP i\r\n\
                 CSeq: 1 OPTIONS\r\n\r\n";
     let response = sip::Message::parse(text.as_bytes()).unwrap();
-    assert_eq!(KEYS.response(&response), Some(KEYS.client(b"z9hG4bK1", b"OPTIONS")));
-    assert_ne!(KEYS.response(&response), Some(KEYS.client(b"z9hG4bK1", b"INVITE")));
-    assert_ne!(KEYS.response(&response), Some(KEYS.client(b"z9hG4bK2", b"OPTIONS")));
+    assert_eq!(
+        KEYS.response(&response),
+        Some(KEYS.client(b"z9hG4bK1", b"OPTIONS"))
+    );
+    assert_ne!(
+        KEYS.response(&response),
+        Some(KEYS.client(b"z9hG4bK1", b"INVITE"))
+    );
+    assert_ne!(
+        KEYS.response(&response),
+        Some(KEYS.client(b"z9hG4bK2", b"OPTIONS"))
+    );
     let other = Keys::new([8; 16]);
     assert_ne!(other.response(&response), KEYS.response(&response));
 }
