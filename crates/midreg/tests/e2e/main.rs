@@ -1,0 +1,15 @@
+//! midreg between real programs: SIPp and baresip as phones, Kamailio as the main registrar, all on loopback.
+//!
+//! `rig` starts and reads the programs; every other module is one story. `straight` leaves midreg out and pins what the
+//! programs do by themselves, so that a failure elsewhere is midreg's. The programs come from `.ci/install`;
+//! docs/testing.md tells how the rig works.
+
+mod absorption;
+mod first_registration;
+mod grants;
+mod leaving;
+mod outage;
+mod rig;
+mod several_contacts;
+mod softphone;
+mod straight;

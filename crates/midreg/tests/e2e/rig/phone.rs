@@ -1,0 +1,143 @@
+//! `Phone`: a desk phone, played by SIPp.
+//!
+//! Each script is a SIPp run of its own, but address, Call-ID, From-tag and the count of CSeq go on from run to run: to
+//! the other side it is one phone, and the test can do something else in between.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::process::Process;
+use super::{DOMAIN, PROMPT, Port, Reply, Script, program};
+
+/// How long SIPp waits for one answer: longer than midreg waits for the main registrar (8 s), shorter than Timer F.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// A phone of one user.
+#[derive(Debug)]
+pub(crate) struct Phone {
+    user: String,
+    password: String,
+    port: Port,
+    call_id: String,
+    tag: String,
+    next_cseq: u32,
+}
+
+impl Phone {
+    /// A phone with the right password.
+    pub(crate) fn of(user: &str) -> Self {
+        Self::with_password(user, &format!("pw-{user}"))
+    }
+
+    /// A phone with a password of its own.
+    pub(crate) fn with_password(user: &str, password: &str) -> Self {
+        let port = Port::reserve();
+        let number = port.address().port();
+        Self {
+            user: user.to_owned(),
+            password: password.to_owned(),
+            port,
+            call_id: format!("{user}-{number}-{}", std::process::id()),
+            tag: format!("tag{number}"),
+            next_cseq: 1,
+        }
+    }
+
+    /// The address it sends from and is reached at.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    /// Its Contact URI.
+    pub(crate) fn uri(&self) -> String {
+        format!("sip:{}@{}", self.user, self.address())
+    }
+
+    /// Its Contact header field, asking for so many seconds.
+    pub(crate) fn contact(&self, expires: u32) -> String {
+        format!("Contact: <{}>;expires={expires}", self.uri())
+    }
+
+    /// Registers from scratch: a REGISTER, a challenge, the answer to it. Returns the 200.
+    ///
+    /// # Panics
+    /// If it goes otherwise.
+    pub(crate) fn register(&mut self, expires: u32, server: SocketAddr) -> Reply {
+        let contact = self.contact(expires);
+        let script = Script::default().register(&contact).expect(401).answer(&contact).expect(200);
+        self.play(&script, server).pop().expect("an answer")
+    }
+
+    /// Sends one REGISTER without credentials and returns the final answer, which must have this status.
+    ///
+    /// # Panics
+    /// If it goes otherwise.
+    pub(crate) fn ask(&mut self, contact_lines: &str, status: u16, server: SocketAddr) -> Reply {
+        self.play(&Script::default().register(contact_lines).expect(status), server).pop().expect("an answer")
+    }
+
+    /// Plays a script toward a server and returns the final answers in order.
+    ///
+    /// # Panics
+    /// If anything goes otherwise than the script says; the message shows what SIPp has to say.
+    pub(crate) fn play(&mut self, script: &Script, server: SocketAddr) -> Vec<Reply> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let scenario = script.scenario(&self.user, &self.tag, &self.password);
+        fs::write(directory.path().join("scenario.xml"), scenario).expect("write the scenario");
+        let sipp = Process::start(&program::installed("sipp"), &self.arguments(server), directory.path());
+        let longest = script.pauses() + ANSWER * (script.requests() + 1) + PROMPT;
+        let (status, _) = sipp.finish(longest);
+        assert!(status.success(), "{} at {} failed ({status})\n{}", self.user, self.address(), told(&directory));
+        self.next_cseq += script.requests();
+        finals(&read(directory.path(), "messages"))
+    }
+
+    fn arguments(&self, server: SocketAddr) -> Vec<String> {
+        let port = self.address().port().to_string();
+        let host = self.address().ip().to_string();
+        let cseq = self.next_cseq.to_string();
+        let patience = ANSWER.as_millis().to_string();
+        let mut arguments = vec![server.to_string()];
+        let options: [&[&str]; 7] = [
+            &["-sf", "scenario.xml", "-m", "1", "-l", "1", "-r", "1", "-nostdin"],
+            &["-i", &host, "-bind_local", "-p", &port],
+            &["-cid_str", &self.call_id, "-base_cseq", &cseq, "-auth_uri", DOMAIN],
+            &["-trace_err", "-error_file", "errors", "-trace_msg", "-message_file", "messages"],
+            &["-recv_timeout", &patience],
+            // An unexpected answer ends the run; no BYE is sent after it.
+            &["-default_behaviors", "abortunexp"],
+            // A machine that is slow for a while is no reason to give up.
+            &["-watchdog_interval", "0"],
+        ];
+        arguments.extend(options.concat().iter().map(|&option| option.to_owned()));
+        arguments
+    }
+}
+
+fn told(directory: &TempDir) -> String {
+    let [errors, messages] = ["errors", "messages"].map(|file| read(directory.path(), file));
+    format!("--- errors of SIPp ---\n{errors}\n--- messages of SIPp ---\n{messages}")
+}
+
+/// A file that SIPp may have had no reason to write.
+fn read(directory: &Path, file: &str) -> String {
+    fs::read_to_string(directory.join(file)).unwrap_or_default()
+}
+
+/// The final responses in SIPp's message trace, in which a line "… message received [n] bytes :" and an empty line stand
+/// before each. A response that came twice (the request had been retransmitted) counts once.
+fn finals(trace: &str) -> Vec<Reply> {
+    let mut replies: Vec<Reply> = trace
+        .split("message received [")
+        .skip(1)
+        .filter_map(|message| message.split_once("\n\n"))
+        .filter_map(|(_, text)| Reply::read(text))
+        .filter(|reply| reply.status >= 200)
+        .collect();
+    replies.dedup_by_key(|reply| reply.header("CSeq").map(str::to_owned));
+    replies
+}

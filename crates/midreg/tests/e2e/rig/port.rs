@@ -1,0 +1,40 @@
+//! `Port`: a UDP port on 127.0.0.1 that nobody else in the test run will be given.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+
+/// A reserved UDP port.
+///
+/// The UDP port itself stays free for the program under test. What holds the reservation is the TCP port of the same
+/// number: the system gives it to one owner only, so two tests in two processes never agree on a number.
+#[derive(Debug)]
+pub(crate) struct Port {
+    address: SocketAddr,
+    _twin: TcpListener,
+}
+
+impl Port {
+    /// Reserves a port that is free for UDP right now.
+    pub(crate) fn reserve() -> Self {
+        const ATTEMPTS: usize = 100;
+        (0..ATTEMPTS)
+            .find_map(|_| Self::try_reserve())
+            .unwrap_or_else(|| panic!("no free UDP port on 127.0.0.1 in {ATTEMPTS} attempts"))
+    }
+
+    /// 127.0.0.1 and the port.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes the UDP port itself, so that what is sent there is neither answered nor refused.
+    pub(crate) fn swallow(&self) -> UdpSocket {
+        UdpSocket::bind(self.address).unwrap_or_else(|error| panic!("take {} for nobody: {error}", self.address))
+    }
+
+    fn try_reserve() -> Option<Self> {
+        let twin = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+        let address = twin.local_addr().ok()?;
+        let free = UdpSocket::bind(address).is_ok();
+        free.then_some(Self { address, _twin: twin })
+    }
+}
