@@ -9,7 +9,7 @@ pub(super) fn to_refusal(invite: &[u8], refusal: &sip::Message<'_>) -> Option<Bo
     let top_via = invite.values(sip::Name::Via).next()?;
     let cseq = CSeq::parse(invite.header(sip::Name::CSeq)?.value).ok()?;
     let mut bytes = Vec::with_capacity(512);
-    let mut ack = sip::Request::new(&mut bytes, sip::Method::Ack, invite.request()?.uri);
+    let mut ack = sip::Request::new(&mut bytes, sip::Method::Ack.as_str(), invite.request()?.uri);
     ack.header("Via", top_via);
     for name in [sip::Name::MaxForwards, sip::Name::Route, sip::Name::From] {
         ack.copy(&invite, name);

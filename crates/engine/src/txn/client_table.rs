@@ -135,7 +135,7 @@ impl Clients {
         else {
             return ResponseMatch::NoMatch;
         };
-        if client.flow.remote.ip() != from {
+        if client.flow.remote.ip().to_canonical() != from.to_canonical() {
             return ResponseMatch::NoMatch;
         }
         let actions = client.step(ClientStep::Response(status));

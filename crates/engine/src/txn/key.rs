@@ -106,7 +106,7 @@ impl Keys {
         let cseq = CSeq::parse(request.header(sip::Name::CSeq)?.value).ok()?;
         let call_id = request.header(sip::Name::CallId)?.value;
         let mut hasher = self.hasher(purpose);
-        match flow.remote.ip() {
+        match flow.remote.ip().to_canonical() {
             core::net::IpAddr::V4(ip) => hasher.write(&ip.octets()),
             core::net::IpAddr::V6(ip) => hasher.write(&ip.octets()),
         }

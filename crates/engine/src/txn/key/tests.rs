@@ -127,6 +127,17 @@ fn what_may_differ_in_a_retransmission_does_not_count() {
 }
 
 #[test]
+fn an_ipv4_source_is_the_same_through_an_ipv6_socket() {
+    let text = b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n\
+                 Call-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n";
+    let request = sip::Message::parse(text).unwrap();
+    let [plain, mapped] = ["192.0.2.1:5060", "[::ffff:192.0.2.1]:5060"]
+        .map(|source| Flow::udp(ListenerId(0), source.parse().unwrap()))
+        .map(|flow| KEYS.server(&request, &flow).unwrap());
+    assert_eq!(plain, mapped);
+}
+
+#[test]
 fn ack_and_cancel_lead_to_their_invite() {
     for generation in [MODERN, LEGACY] {
         let invite = key(Parts {
