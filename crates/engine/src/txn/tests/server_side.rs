@@ -136,6 +136,8 @@ fn a_refused_invite_is_repeated_until_its_ack() {
     rig.respond(txn, 486, REFUSAL);
     assert_eq!(rig.sent(), ["SIP/2.0 486 Busy Here"]);
     assert_eq!(rig.pass(2000), [500, 1500]);
+    rig.request(sip::Method::Invite, "z9hG4bKa");
+    assert_eq!(rig.sent(), ["SIP/2.0 486 Busy Here"], "the last answer");
     assert_eq!(
         rig.request(sip::Method::Ack, "z9hG4bKa"),
         RequestMatch::Absorbed
