@@ -31,13 +31,25 @@ impl Baresip {
             "sip_listen 127.0.0.1:0\nnet_interface 127.0.0.1\nmodule_path {MODULES}\nmodule_app account.so\n\
              module_app menu.so\n"
         );
-        for (file, text) in [("accounts", account.as_str()), ("config", config.as_str()), ("contacts", "")] {
-            fs::write(directory.path().join(file), text).unwrap_or_else(|error| panic!("write {file}: {error}"));
+        for (file, text) in [
+            ("accounts", account.as_str()),
+            ("config", config.as_str()),
+            ("contacts", ""),
+        ] {
+            fs::write(directory.path().join(file), text)
+                .unwrap_or_else(|error| panic!("write {file}: {error}"));
         }
         let home = directory.path().display().to_string();
         // -s: write every SIP message to standard output.
-        let process = Process::start(&program::installed("baresip"), &["-4", "-s", "-f", &home], directory.path());
-        Self { process, _directory: directory }
+        let process = Process::start(
+            &program::installed("baresip"),
+            &["-4", "-s", "-f", &home],
+            directory.path(),
+        );
+        Self {
+            process,
+            _directory: directory,
+        }
     }
 
     /// Waits until it has been answered 200 so many times, and returns all final answers up to there.
@@ -45,10 +57,12 @@ impl Baresip {
     /// # Panics
     /// If that takes longer.
     pub(crate) fn wait_for_registrations(&self, count: usize, within: Duration) -> Vec<Reply> {
-        self.process.wait_for(format!("{count} answers 200"), within, |lines| {
-            let replies = replies_in(lines);
-            (replies.iter().filter(|reply| reply.status == 200).count() >= count).then_some(replies)
-        })
+        self.process
+            .wait_for(format!("{count} answers 200"), within, |lines| {
+                let replies = replies_in(lines);
+                (replies.iter().filter(|reply| reply.status == 200).count() >= count)
+                    .then_some(replies)
+            })
     }
 
     /// Hangs up for good as a user does: it de-registers first. Returns all final answers it ever got.

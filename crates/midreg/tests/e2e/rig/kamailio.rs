@@ -103,7 +103,9 @@ impl Kamailio {
         self.catch_up();
         let mut seen = self.seen_before.clone();
         for register in registers_in(&self.process.lines()) {
-            let repeats = |known: &RegisterSeen| (&known.call_id, known.cseq) == (&register.call_id, register.cseq);
+            let repeats = |known: &RegisterSeen| {
+                (&known.call_id, known.cseq) == (&register.call_id, register.cseq)
+            };
             if !seen.iter().any(repeats) {
                 seen.push(register);
             }
@@ -113,7 +115,10 @@ impl Kamailio {
 
     /// The verdicts of all REGISTERs, in order.
     pub(crate) fn verdicts(&self) -> Vec<Verdict> {
-        self.registers().iter().map(|register| register.verdict).collect()
+        self.registers()
+            .iter()
+            .map(|register| register.verdict)
+            .collect()
     }
 
     /// Waits for a REGISTER of which `wanted` holds.
@@ -126,7 +131,9 @@ impl Kamailio {
         within: Duration,
         wanted: impl Fn(&RegisterSeen) -> bool,
     ) -> RegisterSeen {
-        self.process.wait_for(what, within, |lines| registers_in(lines).into_iter().find(&wanted))
+        self.process.wait_for(what, within, |lines| {
+            registers_in(lines).into_iter().find(&wanted)
+        })
     }
 
     /// Waits until a binding of the user has run out by itself.
@@ -134,9 +141,12 @@ impl Kamailio {
     /// # Panics
     /// If none has within the time.
     pub(crate) fn wait_for_expiry(&self, user: &str, within: Duration) {
-        self.process.wait_for(format!("a binding of {user} runs out"), within, |lines| {
-            records(lines, "rig:expired").any(|fields| fields.get("user") == Some(&user)).then_some(())
-        });
+        self.process
+            .wait_for(format!("a binding of {user} runs out"), within, |lines| {
+                records(lines, "rig:expired")
+                    .any(|fields| fields.get("user") == Some(&user))
+                    .then_some(())
+            });
     }
 
     /// The bindings of a user, as its location table has them.
@@ -148,19 +158,43 @@ impl Kamailio {
     /// Stops it. Its table is lost, as memory is; its address swallows whatever comes.
     pub(crate) fn fall_silent(self) -> SilentKamailio {
         let seen_before = self.registers();
-        let Self { settings, port, process, .. } = self;
+        let Self {
+            settings,
+            port,
+            process,
+            ..
+        } = self;
         process.terminate();
         let swallower = port.swallow();
-        SilentKamailio { settings, port, seen_before, swallower }
+        SilentKamailio {
+            settings,
+            port,
+            seen_before,
+            swallower,
+        }
     }
 
     fn start_at(port: Port, settings: Settings, seen_before: Vec<RegisterSeen>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let arguments = arguments(&settings, port.address(), directory.path());
-        let process = Process::start(&program::installed("kamailio"), &arguments, directory.path());
-        let kamailio = Self { settings, port, process, seen_before, directory };
+        let process = Process::start(
+            &program::installed("kamailio"),
+            &arguments,
+            directory.path(),
+        );
+        let kamailio = Self {
+            settings,
+            port,
+            process,
+            seen_before,
+            directory,
+        };
         let answer = wire::options(kamailio.address(), PROMPT);
-        assert!(answer.is_some(), "Kamailio does not serve\n{}", kamailio.process.transcript());
+        assert!(
+            answer.is_some(),
+            "Kamailio does not serve\n{}",
+            kamailio.process.transcript()
+        );
         kamailio
     }
 
@@ -168,9 +202,12 @@ impl Kamailio {
     fn catch_up(&self) {
         let probe = wire::options(self.address(), PROMPT)
             .unwrap_or_else(|| panic!("Kamailio answers no more\n{}", self.process.transcript()));
-        self.process.wait_for("the probe is written down", PROMPT, |lines| {
-            records(lines, "rig:probe").any(|fields| fields.get("call_id") == Some(&probe.as_str())).then_some(())
-        });
+        self.process
+            .wait_for("the probe is written down", PROMPT, |lines| {
+                records(lines, "rig:probe")
+                    .any(|fields| fields.get("call_id") == Some(&probe.as_str()))
+                    .then_some(())
+            });
     }
 
     fn rpc_socket(&self) -> std::path::PathBuf {
@@ -190,11 +227,17 @@ fn arguments(settings: &Settings, address: SocketAddr, directory: &Path) -> Vec<
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/rig/kamailio.cfg");
     let home = directory.display().to_string();
     // -DD: stay in the foreground; -E: log to stderr; -m, -M: 16 MiB shared and 4 MiB private memory.
-    let mut arguments: Vec<String> =
-        ["-DD", "-E", "-m", "16", "-M", "4", "-f", config, "-w", &home, "-Y", &home].map(str::to_owned).into();
+    let mut arguments: Vec<String> = [
+        "-DD", "-E", "-m", "16", "-M", "4", "-f", config, "-w", &home, "-Y", &home,
+    ]
+    .map(str::to_owned)
+    .into();
     arguments.extend(["-l".to_owned(), format!("udp:{address}")]);
     let mut define = |name: &str| arguments.extend(["-A".to_owned(), name.to_owned()]);
-    define(&format!("RPC_SOCKET=\"{}\"", rpc_socket(directory).display()));
+    define(&format!(
+        "RPC_SOCKET=\"{}\"",
+        rpc_socket(directory).display()
+    ));
     define(&format!("MIN_EXPIRES={}", settings.min_expires));
     define(&format!("MAX_EXPIRES={}", settings.max_expires));
     if settings.wrong_password == WrongPassword::Refuse {
@@ -213,7 +256,11 @@ fn rpc_socket(directory: &Path) -> std::path::PathBuf {
 fn registers_in(lines: &[String]) -> Vec<RegisterSeen> {
     records(lines, "rig:register")
         .map(|fields| {
-            let field = |name: &str| *fields.get(name).unwrap_or_else(|| panic!("no {name} in {fields:?}"));
+            let field = |name: &str| {
+                *fields
+                    .get(name)
+                    .unwrap_or_else(|| panic!("no {name} in {fields:?}"))
+            };
             RegisterSeen {
                 verdict: match field("verdict") {
                     "challenged" => Verdict::Challenged,
@@ -235,9 +282,17 @@ fn registers_in(lines: &[String]) -> Vec<RegisterSeen> {
 }
 
 /// The fields of every line that carries the marker.
-fn records<'a>(lines: &'a [String], marker: &str) -> impl Iterator<Item = HashMap<&'a str, &'a str>> {
+fn records<'a>(
+    lines: &'a [String],
+    marker: &str,
+) -> impl Iterator<Item = HashMap<&'a str, &'a str>> {
     lines
         .iter()
         .filter_map(move |line| line.split_once(marker))
-        .map(|(_, fields)| fields.split('\t').filter_map(|field| field.split_once('=')).collect())
+        .map(|(_, fields)| {
+            fields
+                .split('\t')
+                .filter_map(|field| field.split_once('='))
+                .collect()
+        })
 }

@@ -21,7 +21,7 @@ pub(crate) enum Mode {
 #[derive(Debug)]
 pub(crate) struct Midreg {
     port: Port,
-    process: Process,
+    _process: Process,
     _directory: TempDir,
 }
 
@@ -32,7 +32,12 @@ impl Midreg {
     }
 
     /// Starts one at an address that is known beforehand, so that the main registrar can be told to trust it.
-    pub(crate) fn start_at(port: Port, mode: Mode, upstream: SocketAddr, settings: &[&str]) -> Self {
+    pub(crate) fn start_at(
+        port: Port,
+        mode: Mode,
+        upstream: SocketAddr,
+        settings: &[&str],
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let listen = format!("udp://{}", port.address());
         let upstream = format!("sip:{upstream}");
@@ -40,25 +45,43 @@ impl Midreg {
             Mode::Mirror => "mirror",
             Mode::Contact => "contact",
         };
-        let mut arguments = vec!["run", "--listen", &listen, "--upstream", &upstream, "--mode", mode];
+        let mut arguments = vec![
+            "run",
+            "--listen",
+            &listen,
+            "--upstream",
+            &upstream,
+            "--mode",
+            mode,
+        ];
         // Short lifetimes keep the tests short.
-        arguments.extend(["--set", "registration.min_expires=1"]);
+        if !settings
+            .iter()
+            .any(|setting| setting.starts_with("registration.min_expires="))
+        {
+            arguments.extend(["--set", "registration.min_expires=1"]);
+        }
         arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
-        let process = Process::start(Path::new(env!("CARGO_BIN_EXE_midreg")), &arguments, directory.path());
-        process.wait_for("it is ready", PROMPT, |lines| lines.iter().any(|line| line.contains("ready")).then_some(()));
-        Self { port, process, _directory: directory }
+        let process = Process::start(
+            Path::new(env!("CARGO_BIN_EXE_midreg")),
+            &arguments,
+            directory.path(),
+        );
+        process.wait_for("it is ready", PROMPT, |lines| {
+            lines
+                .iter()
+                .any(|line| line.contains("ready"))
+                .then_some(())
+        });
+        Self {
+            port,
+            _process: process,
+            _directory: directory,
+        }
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.port.address()
-    }
-
-    /// Ends it, and returns what it wrote.
-    ///
-    /// # Panics
-    /// If it does not end.
-    pub(crate) fn stop(self) -> Vec<String> {
-        self.process.terminate()
     }
 }

@@ -6,7 +6,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -57,6 +57,11 @@ impl Phone {
         format!("sip:{}@{}", self.user, self.address())
     }
 
+    /// Its Call-ID, which it keeps for all its REGISTERs (RFC 3261 §10.2).
+    pub(crate) fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
     /// Its Contact header field, asking for so many seconds.
     pub(crate) fn contact(&self, expires: u32) -> String {
         format!("Contact: <{}>;expires={expires}", self.uri())
@@ -67,9 +72,38 @@ impl Phone {
     /// # Panics
     /// If it goes otherwise.
     pub(crate) fn register(&mut self, expires: u32, server: SocketAddr) -> Reply {
-        let contact = self.contact(expires);
-        let script = Script::default().register(&contact).expect(401).answer(&contact).expect(200);
-        self.play(&script, server).pop().expect("an answer")
+        self.prove(&self.contact(expires), server)
+    }
+
+    /// De-registers what the Contact lines say: a REGISTER, a challenge, the answer to it. Returns the 200.
+    ///
+    /// # Panics
+    /// If it goes otherwise.
+    pub(crate) fn leave(&mut self, contact_lines: &str, server: SocketAddr) -> Reply {
+        self.prove(contact_lines, server)
+    }
+
+    /// Tries to register every half second, as long as it is told 503, until it is challenged.
+    ///
+    /// # Panics
+    /// If that takes too long, or the answer is another.
+    pub(crate) fn ask_until_challenged(&mut self, expires: u32, server: SocketAddr) {
+        let attempt = Script::default()
+            .register(self.contact(expires))
+            .expect_either(401, 503);
+        let attempt = attempt.pause(Duration::from_millis(500));
+        let deadline = Instant::now() + PROMPT;
+        while self
+            .play(&attempt, server)
+            .iter()
+            .all(|reply| reply.status == 503)
+        {
+            assert!(
+                Instant::now() < deadline,
+                "{} is still told 503 after {PROMPT:?}",
+                self.user
+            );
+        }
     }
 
     /// Sends one REGISTER without credentials and returns the final answer, which must have this status.
@@ -77,7 +111,12 @@ impl Phone {
     /// # Panics
     /// If it goes otherwise.
     pub(crate) fn ask(&mut self, contact_lines: &str, status: u16, server: SocketAddr) -> Reply {
-        self.play(&Script::default().register(contact_lines).expect(status), server).pop().expect("an answer")
+        self.play(
+            &Script::default().register(contact_lines).expect(status),
+            server,
+        )
+        .pop()
+        .expect("an answer")
     }
 
     /// Plays a script toward a server and returns the final answers in order.
@@ -88,12 +127,31 @@ impl Phone {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let scenario = script.scenario(&self.user, &self.tag, &self.password);
         fs::write(directory.path().join("scenario.xml"), scenario).expect("write the scenario");
-        let sipp = Process::start(&program::installed("sipp"), &self.arguments(server), directory.path());
+        let sipp = Process::start(
+            &program::installed("sipp"),
+            &self.arguments(server),
+            directory.path(),
+        );
         let longest = script.pauses() + ANSWER * (script.requests() + 1) + PROMPT;
         let (status, _) = sipp.finish(longest);
-        assert!(status.success(), "{} at {} failed ({status})\n{}", self.user, self.address(), told(&directory));
+        assert!(
+            status.success(),
+            "{} at {} failed ({status})\n{}",
+            self.user,
+            self.address(),
+            told(&directory)
+        );
         self.next_cseq += script.requests();
         finals(&read(directory.path(), "messages"))
+    }
+
+    fn prove(&mut self, contact_lines: &str, server: SocketAddr) -> Reply {
+        let script = Script::default()
+            .register(contact_lines)
+            .expect(401)
+            .answer(contact_lines)
+            .expect(200);
+        self.play(&script, server).pop().expect("an answer")
     }
 
     fn arguments(&self, server: SocketAddr) -> Vec<String> {
@@ -103,10 +161,34 @@ impl Phone {
         let patience = ANSWER.as_millis().to_string();
         let mut arguments = vec![server.to_string()];
         let options: [&[&str]; 7] = [
-            &["-sf", "scenario.xml", "-m", "1", "-l", "1", "-r", "1", "-nostdin"],
+            &[
+                "-sf",
+                "scenario.xml",
+                "-m",
+                "1",
+                "-l",
+                "1",
+                "-r",
+                "1",
+                "-nostdin",
+            ],
             &["-i", &host, "-bind_local", "-p", &port],
-            &["-cid_str", &self.call_id, "-base_cseq", &cseq, "-auth_uri", DOMAIN],
-            &["-trace_err", "-error_file", "errors", "-trace_msg", "-message_file", "messages"],
+            &[
+                "-cid_str",
+                &self.call_id,
+                "-base_cseq",
+                &cseq,
+                "-auth_uri",
+                DOMAIN,
+            ],
+            &[
+                "-trace_err",
+                "-error_file",
+                "errors",
+                "-trace_msg",
+                "-message_file",
+                "messages",
+            ],
             &["-recv_timeout", &patience],
             // An unexpected answer ends the run; no BYE is sent after it.
             &["-default_behaviors", "abortunexp"],

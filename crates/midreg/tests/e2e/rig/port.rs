@@ -28,13 +28,17 @@ impl Port {
 
     /// Takes the UDP port itself, so that what is sent there is neither answered nor refused.
     pub(crate) fn swallow(&self) -> UdpSocket {
-        UdpSocket::bind(self.address).unwrap_or_else(|error| panic!("take {} for nobody: {error}", self.address))
+        UdpSocket::bind(self.address)
+            .unwrap_or_else(|error| panic!("take {} for nobody: {error}", self.address))
     }
 
     fn try_reserve() -> Option<Self> {
         let twin = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
         let address = twin.local_addr().ok()?;
         let free = UdpSocket::bind(address).is_ok();
-        free.then_some(Self { address, _twin: twin })
+        free.then_some(Self {
+            address,
+            _twin: twin,
+        })
     }
 }

@@ -44,8 +44,16 @@ impl Process {
     ///
     /// # Panics
     /// If it cannot be started.
-    pub(crate) fn start<A: AsRef<OsStr>>(program: &Path, arguments: &[A], directory: &Path) -> Self {
-        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    pub(crate) fn start<A: AsRef<OsStr>>(
+        program: &Path,
+        arguments: &[A],
+        directory: &Path,
+    ) -> Self {
+        let name = program
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         // --foreground: `timeout` passes signals to the program alone, once. stdbuf: lines come out as they are written.
         let mut child = Command::new("timeout")
             .args(["--foreground", "--kill-after=5"])
@@ -63,7 +71,12 @@ impl Process {
         let output = Arc::new(Output::default());
         output.follow(child.stdout.take());
         output.follow(child.stderr.take());
-        Self { name, child, output, ended: None }
+        Self {
+            name,
+            child,
+            output,
+            ended: None,
+        }
     }
 
     /// Waits until `find` sees what it looks for in the lines written so far (standard output and error together), and
@@ -82,7 +95,11 @@ impl Process {
                 InVain::TooLate => format!("not within {within:?}"),
                 InVain::Ended => "the program ended first".to_owned(),
             };
-            panic!("waiting for {}: {what}: {why}\n{}", self.name, self.transcript())
+            panic!(
+                "waiting for {}: {what}: {why}\n{}",
+                self.name,
+                self.transcript()
+            )
         })
     }
 
@@ -96,7 +113,12 @@ impl Process {
     /// # Panics
     /// When the time runs out.
     pub(crate) fn finish(mut self, within: Duration) -> (ExitStatus, Vec<String>) {
-        assert!(self.output.wait_for_end(within), "{} did not end within {within:?}\n{}", self.name, self.transcript());
+        assert!(
+            self.output.wait_for_end(within),
+            "{} did not end within {within:?}\n{}",
+            self.name,
+            self.transcript()
+        );
         let status = self.reap();
         (status, self.lines())
     }
@@ -107,7 +129,12 @@ impl Process {
     /// If it does not.
     pub(crate) fn terminate(mut self) -> Vec<String> {
         self.ask_to_end();
-        assert!(self.output.wait_for_end(LEAVE), "{} did not heed SIGTERM\n{}", self.name, self.transcript());
+        assert!(
+            self.output.wait_for_end(LEAVE),
+            "{} did not heed SIGTERM\n{}",
+            self.name,
+            self.transcript()
+        );
         self.reap();
         self.lines()
     }
@@ -140,7 +167,10 @@ impl Process {
         if !self.output.wait_for_end(Duration::ZERO) {
             let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         }
-        let status = self.child.wait().unwrap_or_else(|error| panic!("wait for {}: {error}", self.name));
+        let status = self
+            .child
+            .wait()
+            .unwrap_or_else(|error| panic!("wait for {}: {error}", self.name));
         self.ended = Some(status);
         status
     }
@@ -180,7 +210,10 @@ impl Output {
         thread::spawn(move || {
             let mut reader = BufReader::new(pipe);
             let mut line = Vec::new();
-            while reader.read_until(b'\n', &mut line).is_ok_and(|octets| octets > 0) {
+            while reader
+                .read_until(b'\n', &mut line)
+                .is_ok_and(|octets| octets > 0)
+            {
                 let text = String::from_utf8_lossy(&line).trim_end().to_owned();
                 line.clear();
                 output.lock().written.push(text);
@@ -191,7 +224,11 @@ impl Output {
         });
     }
 
-    fn wait_for<T>(&self, within: Duration, mut find: impl FnMut(&[String]) -> Option<T>) -> Result<T, InVain> {
+    fn wait_for<T>(
+        &self,
+        within: Duration,
+        mut find: impl FnMut(&[String]) -> Option<T>,
+    ) -> Result<T, InVain> {
         let deadline = Instant::now() + within;
         let mut lines = self.lock();
         loop {
@@ -205,7 +242,11 @@ impl Output {
             if left.is_zero() {
                 return Err(InVain::TooLate);
             }
-            lines = self.changed.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
+            lines = self
+                .changed
+                .wait_timeout(lines, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 

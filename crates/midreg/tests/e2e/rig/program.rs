@@ -16,7 +16,9 @@ pub(crate) fn installed(name: &str) -> PathBuf {
         .chain(DAEMON_DIRECTORIES.iter().map(PathBuf::from))
         .map(|directory| directory.join(name))
         .find(|candidate| is_file(candidate))
-        .unwrap_or_else(|| panic!("`{name}` is not installed; the end-to-end tests need it: run .ci/install"))
+        .unwrap_or_else(|| {
+            panic!("`{name}` is not installed; the end-to-end tests need it: run .ci/install")
+        })
 }
 
 fn is_file(path: &Path) -> bool {

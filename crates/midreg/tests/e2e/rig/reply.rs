@@ -16,7 +16,13 @@ impl Reply {
     /// Reads a response; `None` for anything else. Header fields must not be folded (no program here folds them).
     pub(crate) fn read(text: &str) -> Option<Self> {
         let mut lines = text.lines();
-        let status = lines.next()?.strip_prefix("SIP/2.0 ")?.split(' ').next()?.parse().ok()?;
+        let status = lines
+            .next()?
+            .strip_prefix("SIP/2.0 ")?
+            .split(' ')
+            .next()?
+            .parse()
+            .ok()?;
         let headers = lines
             .take_while(|line| !line.trim().is_empty())
             .filter_map(|line| line.split_once(':'))
@@ -27,7 +33,10 @@ impl Reply {
 
     /// The value of the first header field of that name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The value of a header field that is a number of seconds.
@@ -43,10 +52,21 @@ impl Reply {
             .filter(|(name, _)| name == "contact" || name == "m")
             .flat_map(|(_, value)| value.split(','))
             .map(|contact| {
-                let (uri, parameters) = contact.trim().trim_start_matches('<').split_once('>').unwrap_or((contact, ""));
-                let of_contact = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("expires="));
-                let lifetime = of_contact.and_then(|seconds| seconds.parse().ok()).or(of_header);
-                (uri.to_owned(), lifetime.unwrap_or_else(|| panic!("a Contact without a lifetime: {contact}")))
+                let (uri, parameters) = contact
+                    .trim()
+                    .trim_start_matches('<')
+                    .split_once('>')
+                    .unwrap_or((contact, ""));
+                let of_contact = parameters
+                    .split(';')
+                    .find_map(|parameter| parameter.trim().strip_prefix("expires="));
+                let lifetime = of_contact
+                    .and_then(|seconds| seconds.parse().ok())
+                    .or(of_header);
+                (
+                    uri.to_owned(),
+                    lifetime.unwrap_or_else(|| panic!("a Contact without a lifetime: {contact}")),
+                )
             })
             .collect()
     }
@@ -54,7 +74,9 @@ impl Reply {
     /// True if the reply asks for digest credentials of the users' realm.
     pub(crate) fn challenges(&self) -> bool {
         self.status == 401
-            && self.header("WWW-Authenticate").is_some_and(|challenge| challenge.contains(&format!("realm=\"{DOMAIN}\"")))
+            && self
+                .header("WWW-Authenticate")
+                .is_some_and(|challenge| challenge.contains(&format!("realm=\"{DOMAIN}\"")))
     }
 }
 
@@ -69,8 +91,15 @@ mod tests {
         let reply = Reply::read(text).expect("a response");
         assert_eq!(reply.status, 200);
         assert_eq!(reply.seconds("expires"), Some(7));
-        let expected = [("sip:a@127.0.0.1:1;x=y", 60), ("sip:b@127.0.0.1:2", 30), ("sip:c@127.0.0.1:3", 7)];
-        assert_eq!(reply.contacts(), expected.map(|(uri, seconds)| (uri.to_owned(), seconds)));
+        let expected = [
+            ("sip:a@127.0.0.1:1;x=y", 60),
+            ("sip:b@127.0.0.1:2", 30),
+            ("sip:c@127.0.0.1:3", 7),
+        ];
+        assert_eq!(
+            reply.contacts(),
+            expected.map(|(uri, seconds)| (uri.to_owned(), seconds))
+        );
         assert_eq!(Reply::read("OPTIONS sip:x SIP/2.0\r\n\r\n"), None);
     }
 }

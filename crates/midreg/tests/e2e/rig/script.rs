@@ -14,8 +14,12 @@ pub(crate) struct Script {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Register { contact_lines: String, credentials: Credentials },
+    Register {
+        contact_lines: String,
+        credentials: Credentials,
+    },
     Expect(u16),
+    ExpectEither(u16, u16),
     Pause(Duration),
 }
 
@@ -28,17 +32,28 @@ enum Credentials {
 impl Script {
     /// Sends a REGISTER without credentials. `contact_lines` are its Contact header fields, and Expires if wanted.
     pub(crate) fn register(self, contact_lines: impl Into<String>) -> Self {
-        self.then(Step::Register { contact_lines: contact_lines.into(), credentials: Credentials::Withheld })
+        self.then(Step::Register {
+            contact_lines: contact_lines.into(),
+            credentials: Credentials::Withheld,
+        })
     }
 
     /// Sends a REGISTER with credentials that answer the last challenge.
     pub(crate) fn answer(self, contact_lines: impl Into<String>) -> Self {
-        self.then(Step::Register { contact_lines: contact_lines.into(), credentials: Credentials::Shown })
+        self.then(Step::Register {
+            contact_lines: contact_lines.into(),
+            credentials: Credentials::Shown,
+        })
     }
 
     /// Waits for the final answer, which must be this one.
     pub(crate) fn expect(self, status: u16) -> Self {
         self.then(Step::Expect(status))
+    }
+
+    /// Waits for the final answer, which must be one of two.
+    pub(crate) fn expect_either(self, status: u16, other: u16) -> Self {
+        self.then(Step::ExpectEither(status, other))
     }
 
     /// Does nothing for a while; whatever arrives meanwhile is a failure.
@@ -54,35 +69,65 @@ impl Script {
 
     /// The same steps, several times over.
     pub(crate) fn times(self, count: usize) -> Self {
-        Self { steps: iter::repeat_n(self.steps, count).flatten().collect() }
+        Self {
+            steps: iter::repeat_n(self.steps, count).flatten().collect(),
+        }
     }
 
     /// Number of REGISTERs it sends, retransmissions aside.
     pub(super) fn requests(&self) -> u32 {
-        let requests = self.steps.iter().filter(|step| matches!(step, Step::Register { .. })).count();
+        let requests = self
+            .steps
+            .iter()
+            .filter(|step| matches!(step, Step::Register { .. }))
+            .count();
         u32::try_from(requests).expect("a script of sane length")
     }
 
     /// The time that it spends in pauses.
     pub(super) fn pauses(&self) -> Duration {
-        self.steps.iter().map(|step| if let Step::Pause(time) = step { *time } else { Duration::ZERO }).sum()
+        self.steps
+            .iter()
+            .map(|step| {
+                if let Step::Pause(time) = step {
+                    *time
+                } else {
+                    Duration::ZERO
+                }
+            })
+            .sum()
     }
 
     /// The SIPp scenario for a user whose From-tag and password are given.
     pub(super) fn scenario(&self, user: &str, tag: &str, password: &str) -> String {
-        let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"phone\">\n".to_owned();
-        for step in &self.steps {
+        let mut xml =
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"phone\">\n".to_owned();
+        for (label, step) in self.steps.iter().enumerate() {
             let _ = match step {
-                Step::Register { contact_lines, credentials } => {
+                Step::Register {
+                    contact_lines,
+                    credentials,
+                } => {
                     let authorization = match credentials {
                         Credentials::Withheld => String::new(),
-                        Credentials::Shown => format!("[authentication username={user} password={password}]\n"),
+                        Credentials::Shown => {
+                            format!("[authentication username={user} password={password}]\n")
+                        }
                     };
                     let identity = Identity { user, tag };
-                    write!(xml, "{}", send(&identity, contact_lines.trim_end(), &authorization))
+                    write!(
+                        xml,
+                        "{}",
+                        send(&identity, contact_lines.trim_end(), &authorization)
+                    )
                 }
                 Step::Expect(status) => write!(xml, "{}", receive(*status)),
-                Step::Pause(time) => writeln!(xml, "<pause milliseconds=\"{}\"/>", time.as_millis()),
+                Step::ExpectEither(status, other) => {
+                    write!(xml, "{}", receive_either(*status, *other, label))
+                }
+                Step::Pause(time) => {
+                    writeln!(xml, "<pause milliseconds=\"{}\"/>", time.as_millis())
+                }
             };
         }
         xml.push_str("</scenario>\n");
@@ -124,4 +169,12 @@ fn send(Identity { user, tag }: &Identity<'_>, contact_lines: &str, authorizatio
 fn receive(status: u16) -> String {
     let keep = if status == 401 { " auth=\"true\"" } else { "" };
     format!("<recv response=\"100\" optional=\"true\"/>\n<recv response=\"{status}\"{keep}/>\n")
+}
+
+/// The label stands behind both, for the first to jump over the second.
+fn receive_either(status: u16, other: u16, label: usize) -> String {
+    format!(
+        "<recv response=\"100\" optional=\"true\"/>\n<recv response=\"{status}\" optional=\"true\" next=\"{label}\"/>\n\
+         <recv response=\"{other}\"/>\n<label id=\"{label}\"/>\n"
+    )
 }

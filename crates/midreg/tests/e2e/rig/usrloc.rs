@@ -21,7 +21,9 @@ pub(crate) struct Contact {
 /// The bindings of a user that have not run out. The table must fit one datagram, which a few users do.
 pub(super) fn contacts(server: &Path, user: &str) -> Vec<Contact> {
     let answer = call(server, "ul.dump");
-    let domains = answer["result"]["Domains"].as_array().unwrap_or_else(|| panic!("no table in {answer}"));
+    let domains = answer["result"]["Domains"]
+        .as_array()
+        .unwrap_or_else(|| panic!("no table in {answer}"));
     domains
         .iter()
         .flat_map(|domain| list(&domain["Domain"]["AoRs"]))
@@ -38,11 +40,19 @@ fn list(value: &Value) -> &[Value] {
 }
 
 fn read(contact: &Value) -> Contact {
-    let text = |name: &str| contact[name].as_str().unwrap_or_else(|| panic!("no {name} in {contact}")).to_owned();
+    let text = |name: &str| {
+        contact[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {name} in {contact}"))
+            .to_owned()
+    };
     Contact {
         uri: text("Address"),
         // A word ("expired", "deleted") stands for a lifetime that is over.
-        expires: contact["Expires"].as_u64().and_then(|seconds| seconds.try_into().ok()).unwrap_or(0),
+        expires: contact["Expires"]
+            .as_u64()
+            .and_then(|seconds| seconds.try_into().ok())
+            .unwrap_or(0),
         call_id: text("Call-ID"),
     }
 }
@@ -51,10 +61,17 @@ fn call(server: &Path, method: &str) -> Value {
     // The answer goes to the address that the question comes from; the directory is new for every answer.
     let directory = tempfile::tempdir().expect("a temporary directory");
     let socket = UnixDatagram::bind(directory.path().join("answer")).expect("a datagram socket");
-    socket.set_read_timeout(Some(PROMPT)).expect("a read timeout");
+    socket
+        .set_read_timeout(Some(PROMPT))
+        .expect("a read timeout");
     let question = format!(r#"{{"jsonrpc":"2.0","method":"{method}","id":1}}"#);
-    socket.send_to(question.as_bytes(), server).unwrap_or_else(|error| panic!("ask Kamailio for {method}: {error}"));
+    socket
+        .send_to(question.as_bytes(), server)
+        .unwrap_or_else(|error| panic!("ask Kamailio for {method}: {error}"));
     let mut answer = vec![0; 65_536];
-    let octets = socket.recv(&mut answer).unwrap_or_else(|error| panic!("{method}: no answer from Kamailio: {error}"));
-    serde_json::from_slice(&answer[..octets]).unwrap_or_else(|error| panic!("{method}: not JSON: {error}"))
+    let octets = socket
+        .recv(&mut answer)
+        .unwrap_or_else(|error| panic!("{method}: no answer from Kamailio: {error}"));
+    serde_json::from_slice(&answer[..octets])
+        .unwrap_or_else(|error| panic!("{method}: not JSON: {error}"))
 }

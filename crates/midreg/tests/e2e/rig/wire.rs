@@ -11,7 +11,9 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// Sends OPTIONS until it is answered. Returns the Call-ID of the request, `None` if the time runs out first.
 pub(crate) fn options(server: SocketAddr, within: Duration) -> Option<String> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a UDP socket on loopback");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+    socket
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a read timeout");
     let local = socket.local_addr().expect("a bound socket");
     let call_id = format!("probe-{}-{}", local.port(), std::process::id());
     let request = format!(
