@@ -1,0 +1,242 @@
+//! `Core`: the state of an engine, shared by the modules that decide and act on it.
+//!
+//! Only data and the few moves that every module needs: send, commit, reply. Behaviour lives in the
+//! module that owns the subject.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::clock::{Mono, Now};
+use crate::counters::Counters;
+use crate::engine::EngineConfig;
+use crate::entropy::Entropy;
+use crate::event::Event;
+use crate::flow::Flow;
+use crate::gate::{Admission, Gate, HeldReply, ReadyReply};
+use crate::ids::{NodeId, PersistSeq};
+use crate::keys::Keys;
+use crate::limits;
+use crate::location::{Binding, Change, Op, Table};
+use crate::output::{Outbox, Output, PersistBatch};
+use crate::peer::Peers;
+use crate::policy::Policy;
+use crate::registrar::conversation::{ConversationId, Conversations};
+use crate::registrar::tombstone::Tombstones;
+use crate::timers::Timers;
+use crate::txn::{Limits, Transactions};
+
+/// The state of an engine.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) keys: Keys,
+    pub(crate) entropy: Entropy,
+    pub(crate) counters: Counters,
+    pub(crate) table: Table,
+    pub(crate) txns: Transactions,
+    pub(crate) gate: Gate,
+    pub(crate) peers: Peers,
+    pub(crate) conversations: Conversations,
+    pub(crate) tombstones: Tombstones,
+    pub(crate) timers: Timers<Armed>,
+    /// Leases to be given back that wait for their turn.
+    pub(crate) release_queue: VecDeque<ConversationId>,
+    /// Releases under way.
+    pub(crate) releasing: usize,
+    /// The present epoch, from 1 (R14).
+    pub(crate) epoch: u32,
+}
+
+/// Why a timer of the core was armed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Armed {
+    /// A conversation's patience ends, or its next try is due.
+    Conversation(ConversationId),
+    /// A node that does not answer is to be probed.
+    Probe(NodeId),
+}
+
+/// What a client transaction of ours is for; packed into its owner number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A REGISTER on a lease.
+    Conversation(ConversationId),
+    /// A probe of a node.
+    Probe(NodeId),
+}
+
+/// Places are bounded far below this, so that no packed conversation reaches it.
+const PROBES: u64 = u64::MAX << 16;
+
+impl Purpose {
+    pub(crate) const fn pack(self) -> u64 {
+        match self {
+            Self::Conversation(id) => id.pack(),
+            Self::Probe(node) => PROBES | node.0 as u64,
+        }
+    }
+
+    pub(crate) const fn unpack(owner: u64) -> Self {
+        if owner & PROBES == PROBES {
+            Self::Probe(NodeId(owner as u16))
+        } else {
+            Self::Conversation(ConversationId::unpack(owner))
+        }
+    }
+}
+
+impl Core {
+    pub(crate) fn new(config: &EngineConfig, policy: Arc<Policy>, now: Now) -> Self {
+        let keys = Keys::derive(&config.secret);
+        let mut peers = Peers::default();
+        peers.adopt(&policy.upstream);
+        let limits = Limits {
+            servers: limits::SERVER_TRANSACTIONS,
+            clients: limits::CLIENT_TRANSACTIONS,
+        };
+        Self {
+            table: Table::new(now.mono, keys.source()),
+            txns: Transactions::new(keys.transaction_secret(config.seed), config.shard, limits),
+            entropy: Entropy::new(config.seed, config.shard.0),
+            keys,
+            peers,
+            policy,
+            counters: Counters::default(),
+            gate: Gate::default(),
+            conversations: Conversations::default(),
+            tombstones: Tombstones::default(),
+            timers: Timers::new(),
+            release_queue: VecDeque::new(),
+            releasing: 0,
+            epoch: 1,
+        }
+    }
+
+    /// Applies changes and gives the durable ones to the store as one batch. Hands back the
+    /// bindings that were removed, and the batch that a reply about this must wait for.
+    pub(crate) fn commit(
+        &mut self,
+        now: Now,
+        mut changes: Vec<Change>,
+        out: &mut Outbox,
+    ) -> (PersistSeq, Vec<Box<Binding>>) {
+        let seq = self.gate.issue();
+        for change in &mut changes {
+            if let Op::Register(registration) = &mut change.op {
+                registration.pending = seq;
+            }
+        }
+        let removed = changes
+            .iter()
+            .filter_map(|change| self.table.apply(change.clone()))
+            .collect();
+        out.items.push(Output::Persist(PersistBatch {
+            seq,
+            at: now,
+            changes,
+        }));
+        (seq, removed)
+    }
+
+    /// Sends a reply once everything up to `seq` is durable.
+    pub(crate) fn reply(
+        &mut self,
+        now: Now,
+        seq: PersistSeq,
+        reply: ReadyReply<'_>,
+        out: &mut Outbox,
+    ) {
+        match self.gate.admit(seq, reply) {
+            Admission::Go => self.send(now, reply, out),
+            Admission::Held => {}
+            // The store is too far behind: the peer repeats its request, and is answered then.
+            Admission::Full => {
+                if let Some(txn) = reply.txn {
+                    self.txns.abandon_server(txn);
+                }
+            }
+        }
+    }
+
+    /// Sends a reply now.
+    pub(crate) fn send(&mut self, now: Now, reply: ReadyReply<'_>, out: &mut Outbox) {
+        match reply.txn {
+            Some(txn) => {
+                self.txns.respond(now, txn, reply.status, reply.bytes, out);
+            }
+            None => out.transmit(reply.flow, |buf| buf.extend_from_slice(reply.bytes)),
+        }
+    }
+
+    /// Sends replies that the gate let go.
+    pub(crate) fn send_held(&mut self, now: Now, held: Vec<HeldReply>, out: &mut Outbox) {
+        for HeldReply {
+            flow,
+            txn,
+            status,
+            bytes,
+            ..
+        } in held
+        {
+            self.send(
+                now,
+                ReadyReply {
+                    flow,
+                    txn,
+                    status,
+                    bytes: &bytes,
+                },
+                out,
+            );
+        }
+    }
+
+    /// A pause before a peer should come again, spread so that not all come at once.
+    pub(crate) fn retry_after(&mut self) -> u32 {
+        limits::RETRY_AFTER_MIN + self.entropy.below(limits::RETRY_AFTER_SPREAD)
+    }
+
+    /// The flow to a node.
+    pub(crate) fn flow_to(&self, node: NodeId) -> Option<Flow> {
+        crate::peer::address(&self.policy.upstream, node)
+    }
+
+    /// A node said something.
+    pub(crate) fn heard_from(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
+        if let Some(after) = self.peers.heard(now, node) {
+            out.event(Event::UpstreamUp { node, after });
+        }
+    }
+
+    /// An AoR as an operator writes it, `user@host`, in canonical form and hashed.
+    pub(crate) fn canonical(&self, aor: &str) -> Option<(sip::aor::AorBuf, crate::ids::AorHash)> {
+        let text = aor.strip_prefix("sip:").unwrap_or(aor);
+        let text = format!("sip:{text}");
+        let mut canonical = sip::aor::AorBuf::new();
+        sip::aor::canonical(&sip::Uri::parse(text.as_bytes()).ok()?, &mut canonical).ok()?;
+        let hash = self.keys.aor_hash(&canonical);
+        Some((canonical, hash))
+    }
+
+    /// Panics where the state contradicts itself; for debug builds and tests.
+    pub(crate) fn check_invariants(&self) {
+        self.table.check_invariants();
+        self.txns.check_invariants();
+        self.conversations.check_invariants();
+        let claimed = self.conversations.reserved_claims();
+        assert_eq!(
+            claimed,
+            self.table.reserved(),
+            "an address is reserved for nobody"
+        );
+        assert!(
+            self.releasing <= limits::RELEASES_IN_FLIGHT,
+            "too many releases under way"
+        );
+    }
+
+    /// A canonical AoR for people.
+    pub(crate) fn aor_text(aor: &[u8]) -> Box<str> {
+        String::from_utf8_lossy(aor).into_owned().into_boxed_str()
+    }
+}

@@ -1,0 +1,291 @@
+//! `Engine`: the one entrance. Inputs and time go in, an outbox fills.
+
+use std::sync::Arc;
+
+use crate::clock::{Mono, Now};
+use crate::command::{Answer, BindingView, Command, Reply, Totals};
+use crate::core::{Armed, Core, Purpose};
+use crate::counters::Counters;
+use crate::dispatch;
+use crate::event::{Event, Explained, RemovalCause};
+use crate::ids::{BindingId, ShardId};
+use crate::input::{Input, TransportError};
+use crate::limits;
+use crate::output::{Outbox, Output};
+use crate::policy::Policy;
+use crate::registrar;
+use crate::txn::TxnEvent;
+
+/// What an engine is made from, besides its policy.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Which shard it is.
+    pub shard: ShardId,
+    /// How many shards there are.
+    pub shards: u8,
+    /// Secret from which all keys derive: equal in all shards, and kept across restarts, because
+    /// tokens and lease identities hang on it.
+    pub secret: [u8; 32],
+    /// Entropy of this run: never the same twice.
+    pub seed: u64,
+}
+
+/// Everything that a shard decides.
+#[derive(Debug)]
+pub struct Engine {
+    core: Core,
+    events: Vec<TxnEvent>,
+}
+
+impl Engine {
+    /// An engine with empty tables.
+    #[must_use]
+    pub fn new(config: &EngineConfig, policy: Arc<Policy>, now: Now) -> Self {
+        Self {
+            core: Core::new(config, policy, now),
+            events: Vec::new(),
+        }
+    }
+
+    /// Takes one input; what is to be done is appended to `out`.
+    pub fn handle_input(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
+        match input {
+            Input::Datagram(datagram) => dispatch::on_datagram(&mut self.core, now, datagram, out),
+            Input::TransportError(error) => self.on_transport_error(now, error, out),
+            Input::Persisted(seq) => {
+                let held = self.core.gate.persisted(seq);
+                self.core.send_held(now, held, out);
+            }
+            Input::PersistFailed(seq) => self.on_persist_failed(now, seq, out),
+            Input::Policy(policy) => {
+                self.core.peers.adopt(&policy.upstream);
+                self.core.policy = policy;
+            }
+            Input::Command(command) => self.on_command(now, command, out),
+        }
+        self.debug_check();
+    }
+
+    /// Does what time makes due, a bounded part of it; [`Self::poll_timeout`] says "now" while more
+    /// is due.
+    pub fn handle_timeout(&mut self, now: Now, out: &mut Outbox) {
+        let mut events = core::mem::take(&mut self.events);
+        self.core
+            .txns
+            .handle_timeout(now, limits::WORK_PER_TIMEOUT, out, &mut events);
+        self.on_transaction_events(now, events.drain(..), out);
+        self.events = events;
+        for _ in 0..limits::WORK_PER_TIMEOUT {
+            match self.core.timers.pop_due(now.mono) {
+                Some(Armed::Conversation(id)) => {
+                    registrar::on_timer(&mut self.core, now, id, out);
+                }
+                Some(Armed::Probe(node)) => {
+                    registrar::on_probe_due(&mut self.core, now, node, out);
+                }
+                None => break,
+            }
+        }
+        self.core.tombstones.sweep(now.mono);
+        self.expire(now, out);
+        self.debug_check();
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        [
+            self.core.txns.next_deadline(),
+            self.core.timers.next_deadline(),
+            self.core.table.next_due(),
+            self.core.tombstones.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.core.counters
+    }
+
+    /// Sizes of all tables.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let core = &self.core;
+        Totals {
+            records: core.table.records(),
+            bindings: core.table.bindings(),
+            conversations: core.conversations.len(),
+            server_transactions: core.txns.server_count(),
+            client_transactions: core.txns.client_count(),
+            releases: core.releasing + core.release_queue.len(),
+            held_replies: core.gate.held(),
+            timers: core.timers.len() + core.txns.timer_count() + core.table.armed(),
+        }
+    }
+
+    /// The committed bindings of an AoR given as `user@host`, for tests and tools.
+    #[must_use]
+    pub fn bindings(&self, aor: &str) -> Vec<BindingView> {
+        self.show(aor, Now::default()).unwrap_or_default()
+    }
+
+    /// Panics where the engine contradicts itself.
+    pub fn check_invariants(&self) {
+        self.core.check_invariants();
+    }
+
+    fn debug_check(&self) {
+        if cfg!(debug_assertions) {
+            self.core.check_invariants();
+        }
+    }
+
+    fn on_transport_error(&mut self, now: Now, error: TransportError, out: &mut Outbox) {
+        let mut events = core::mem::take(&mut self.events);
+        self.core
+            .txns
+            .transport_error(now, &error.flow, &mut events);
+        self.on_transaction_events(now, events.drain(..), out);
+        self.events = events;
+    }
+
+    fn on_transaction_events(
+        &mut self,
+        now: Now,
+        events: impl Iterator<Item = TxnEvent>,
+        out: &mut Outbox,
+    ) {
+        for event in events {
+            match event {
+                TxnEvent::ClientTimeout { owner, sent_at, .. } => {
+                    if let Purpose::Conversation(id) = Purpose::unpack(owner) {
+                        if let Some(node) = self.core.conversations.get(id).map(|c| c.node) {
+                            registrar::mark_silent(&mut self.core, now, node, sent_at, out);
+                        }
+                        registrar::on_silence(&mut self.core, now, id, out);
+                    }
+                }
+                TxnEvent::ClientTransportError { owner, .. } => {
+                    if let Purpose::Conversation(id) = Purpose::unpack(owner) {
+                        if let Some(node) = self.core.conversations.get(id).map(|c| c.node) {
+                            registrar::mark_unreachable(&mut self.core, now, node, out);
+                        }
+                        registrar::on_silence(&mut self.core, now, id, out);
+                    }
+                }
+                // A REGISTER is never left without an answer of ours, and no INVITE is taken.
+                TxnEvent::ServerTimeout { .. } | TxnEvent::ServerOverdue { .. } => {}
+            }
+        }
+    }
+
+    /// Bindings whose device did not refresh (R9); one whose refresh is just being asked for
+    /// upstream is given until that is answered.
+    fn expire(&mut self, now: Now, out: &mut Outbox) {
+        let due = self.core.table.take_due(now.mono, limits::WORK_PER_TIMEOUT);
+        for id in due {
+            let Some(hash) = self.core.table.aor_of(id).map(|(_, hash)| hash) else {
+                continue;
+            };
+            if self.core.conversations.is_asking_for(hash, id) {
+                self.core
+                    .table
+                    .rearm(id, now.mono.plus(limits::EXPIRY_GRACE));
+                continue;
+            }
+            self.core.counters.expired += 1;
+            let cause = RemovalCause::Expired;
+            registrar::remove(&mut self.core, now, core::iter::once(id), cause, out);
+        }
+    }
+
+    /// The store did not keep a batch: what waited for it is answered 503, and since memory and
+    /// store differ now, the main registrar is asked again at the next REGISTER.
+    fn on_persist_failed(&mut self, now: Now, seq: crate::PersistSeq, out: &mut Outbox) {
+        let held = self.core.gate.failed(seq);
+        out.event(Event::PersistFailed {
+            replies: held.len(),
+        });
+        for reply in held {
+            registrar::fail_held(&mut self.core, now, reply, out);
+        }
+        self.core.table.distrust_pending(seq);
+    }
+
+    fn on_command(&mut self, now: Now, command: Command, out: &mut Outbox) {
+        let (tag, answer) = match command {
+            Command::Show { tag, aor } => (
+                tag,
+                match self.show(&aor, now) {
+                    Some(bindings) => Answer::Bindings(bindings),
+                    None => Answer::Refused("not an AoR: write user@host"),
+                },
+            ),
+            Command::Kick { tag, aor } => (tag, self.kick(now, &aor, out)),
+            Command::Totals { tag } => (tag, Answer::Totals(self.totals())),
+            Command::Resync { tag } => {
+                self.core.epoch += 1;
+                out.event(Event::EpochBegun {
+                    epoch: self.core.epoch,
+                });
+                (tag, Answer::Resynced)
+            }
+        };
+        out.items.push(Output::Reply(Reply { tag, answer }));
+    }
+
+    fn kick(&mut self, now: Now, aor: &str, out: &mut Outbox) -> Answer {
+        let Some((aor, hash)) = self.core.canonical(aor) else {
+            return Answer::Refused("not an AoR: write user@host");
+        };
+        let ids: Vec<BindingId> = self
+            .core
+            .table
+            .bindings_of(hash, &aor)
+            .map(|b| b.id)
+            .collect();
+        let count = ids.len();
+        registrar::remove(
+            &mut self.core,
+            now,
+            ids.into_iter(),
+            RemovalCause::Kicked,
+            out,
+        );
+        Answer::Kicked(count)
+    }
+
+    fn show(&self, aor: &str, now: Now) -> Option<Vec<BindingView>> {
+        let (aor, hash) = self.core.canonical(aor)?;
+        let views = self
+            .core
+            .table
+            .bindings_of(hash, &aor)
+            .map(|binding| BindingView {
+                id: binding.id,
+                contact: String::from_utf8_lossy(binding.contact.uri()).into_owned(),
+                remote: binding.flow.remote,
+                expires_in: binding.remaining(now.mono),
+                lease_left: binding.lease.until.seconds_after(now.mono),
+                history: binding
+                    .history
+                    .iter()
+                    .filter_map(|trace| explain(*trace, now))
+                    .collect(),
+            });
+        Some(views.collect())
+    }
+}
+
+fn explain(trace: crate::event::Trace, now: Now) -> Option<Explained> {
+    let age = (now.mono.0 / 1000).saturating_sub(u64::from(trace.at)) * 1000;
+    Some(Explained {
+        at: crate::Wall(now.wall.0.saturating_sub(age)),
+        row: trace.row?,
+        granted: u32::from(trace.granted_quads) * 4,
+    })
+}

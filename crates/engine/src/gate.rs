@@ -1,0 +1,175 @@
+//! `Gate`: which replies must wait for the store, and in what order changes become durable.
+//!
+//! A 200 waits iff it promises anything beyond durable state (DESIGN §4, Durability). Batches are
+//! numbered; the store acknowledges them in order; a reply held for batch *n* goes out when *n* is
+//! durable, and turns into 503 when the store could not keep it.
+
+use std::collections::VecDeque;
+
+use crate::flow::Flow;
+use crate::ids::PersistSeq;
+use crate::limits;
+use crate::txn::ServerTxn;
+
+/// Replies that wait for the store.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    issued: PersistSeq,
+    durable: PersistSeq,
+    held: VecDeque<HeldReply>,
+}
+
+/// A reply that waits for the store.
+#[derive(Debug)]
+pub(crate) struct HeldReply {
+    seq: PersistSeq,
+    /// The way it goes.
+    pub(crate) flow: Flow,
+    /// Its transaction, unless it was answered statelessly.
+    pub(crate) txn: Option<ServerTxn>,
+    /// Its status.
+    pub(crate) status: u16,
+    /// The whole message.
+    pub(crate) bytes: Box<[u8]>,
+}
+
+/// A reply ready to go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadyReply<'a> {
+    /// The way it goes.
+    pub(crate) flow: Flow,
+    /// Its transaction, unless it is answered statelessly.
+    pub(crate) txn: Option<ServerTxn>,
+    /// Its status.
+    pub(crate) status: u16,
+    /// The whole message.
+    pub(crate) bytes: &'a [u8],
+}
+
+/// Whether a reply may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Now.
+    Go,
+    /// It is kept until the store has caught up.
+    Held,
+    /// Too many are waiting: it must not go at all.
+    Full,
+}
+
+impl Gate {
+    /// The number of the next batch.
+    pub(crate) fn issue(&mut self) -> PersistSeq {
+        self.issued = PersistSeq(self.issued.0 + 1);
+        self.issued
+    }
+
+    /// Whether everything up to this batch is durable.
+    pub(crate) fn is_durable(&self, seq: PersistSeq) -> bool {
+        seq <= self.durable
+    }
+
+    /// Lets a reply pass, or keeps it until `seq` is durable.
+    pub(crate) fn admit(&mut self, seq: PersistSeq, reply: ReadyReply<'_>) -> Admission {
+        if self.is_durable(seq) {
+            return Admission::Go;
+        }
+        if self.held.len() >= limits::HELD_REPLIES {
+            return Admission::Full;
+        }
+        debug_assert!(self.held.back().is_none_or(|last| last.seq <= self.issued));
+        let ReadyReply {
+            flow,
+            txn,
+            status,
+            bytes,
+        } = reply;
+        self.held.push_back(HeldReply {
+            seq,
+            flow,
+            txn,
+            status,
+            bytes: bytes.into(),
+        });
+        Admission::Held
+    }
+
+    /// The store has everything up to this batch. Hands out what may go now.
+    pub(crate) fn persisted(&mut self, seq: PersistSeq) -> Vec<HeldReply> {
+        debug_assert!(seq <= self.issued, "an acknowledgement of nothing");
+        self.durable = self.durable.max(seq);
+        let durable = self.durable;
+        self.take(|held| held.seq <= durable)
+    }
+
+    /// The store could not keep this batch. Hands out the replies that must not go as they are.
+    pub(crate) fn failed(&mut self, seq: PersistSeq) -> Vec<HeldReply> {
+        // The batch will not be asked for again: what follows must not wait for it.
+        self.durable = self.durable.max(seq);
+        self.take(|held| held.seq == seq)
+    }
+
+    /// Number of replies waiting.
+    pub(crate) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    fn take(&mut self, goes: impl Fn(&HeldReply) -> bool) -> Vec<HeldReply> {
+        // Replies about older records may wait for older batches, so the order is not strict.
+        let (out, rest): (Vec<_>, Vec<_>) = core::mem::take(&mut self.held)
+            .into_iter()
+            .partition(|held| goes(held));
+        self.held = rest.into();
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::ListenerId;
+
+    fn reply(bytes: &[u8]) -> ReadyReply<'_> {
+        let flow = Flow::udp(ListenerId(0), "127.0.0.1:5060".parse().unwrap());
+        ReadyReply {
+            flow,
+            txn: None,
+            status: 200,
+            bytes,
+        }
+    }
+
+    #[test]
+    fn a_reply_goes_when_its_batch_is_durable_and_not_before() {
+        let mut gate = Gate::default();
+        assert_eq!(gate.admit(PersistSeq(0), reply(b"plain")), Admission::Go);
+        let (one, two) = (gate.issue(), gate.issue());
+        assert_eq!(gate.admit(one, reply(b"one")), Admission::Held);
+        assert_eq!(gate.admit(two, reply(b"two")), Admission::Held);
+        let gone = gate.persisted(one);
+        assert_eq!(gone.iter().map(|r| &*r.bytes).collect::<Vec<_>>(), [b"one"]);
+        assert_eq!(gate.admit(one, reply(b"again")), Admission::Go);
+        assert_eq!(gate.persisted(two).len(), 1);
+        assert_eq!(gate.held(), 0);
+    }
+
+    #[test]
+    fn a_failed_batch_hands_back_only_its_own_replies() {
+        let mut gate = Gate::default();
+        let (one, two) = (gate.issue(), gate.issue());
+        gate.admit(one, reply(b"one"));
+        gate.admit(two, reply(b"two"));
+        assert_eq!(&*gate.failed(one)[0].bytes, b"one");
+        assert_eq!(gate.held(), 1);
+    }
+
+    #[test]
+    fn held_replies_are_bounded() {
+        let mut gate = Gate::default();
+        let seq = gate.issue();
+        for _ in 0..limits::HELD_REPLIES {
+            assert_eq!(gate.admit(seq, reply(b"x")), Admission::Held);
+        }
+        assert_eq!(gate.admit(seq, reply(b"x")), Admission::Full);
+    }
+}

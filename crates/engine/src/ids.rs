@@ -1,0 +1,60 @@
+//! Newtypes for what the engine counts and addresses, and the split of AoRs over slots and shards.
+
+/// Number of slots that AoRs are dealt over. Fixed for ever: tokens carry it.
+pub const SLOTS: u16 = 4096;
+
+/// One of [`SLOTS`] parts of the location table. An AoR always hashes to the same slot under one
+/// secret; slots are dealt to shards at start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub u16);
+
+/// A worker of the process, owner of an engine and of every slot with `slot % shards == shard`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ShardId(pub u8);
+
+/// Keyed hash of a canonical AoR; its low bits choose the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AorHash(pub u64);
+
+/// Address of a binding: what a TOKEN carries, and the primary key of its stored row.
+///
+/// The generation changes whenever an index is given to another device, so an old address never
+/// reaches a new owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BindingId {
+    /// Slot of its AoR.
+    pub slot: Slot,
+    /// Place within the slot.
+    pub index: u32,
+    /// How often the place was given away before.
+    pub generation: u32,
+}
+
+/// Secret-free identity of a lease: Call-ID and From-tag toward the main registrar derive from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseId(pub u64);
+
+/// Index of a main registrar in [`UpstreamPolicy::servers`](crate::policy::UpstreamPolicy::servers).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u16);
+
+/// Number of a batch of changes given to the store; grows by one per batch and engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PersistSeq(pub u64);
+
+impl AorHash {
+    /// The slot of this AoR.
+    #[must_use]
+    pub const fn slot(self) -> Slot {
+        Slot((self.0 % SLOTS as u64) as u16)
+    }
+}
+
+impl Slot {
+    /// The shard that owns this slot when there are `shards` of them (at least one).
+    #[must_use]
+    pub const fn shard(self, shards: u8) -> ShardId {
+        let shards = if shards == 0 { 1 } else { shards };
+        ShardId((self.0 % shards as u16) as u8)
+    }
+}

@@ -1,0 +1,43 @@
+//! Every bound of the engine that is not policy, in one place.
+
+use core::time::Duration;
+
+/// Contacts in one REGISTER.
+pub const CONTACTS_PER_REGISTER: usize = 8;
+/// Registrations under way at the main registrar, challenges awaiting their second leg included.
+pub const CONVERSATIONS: usize = 65_536;
+/// The same for one AoR, so that a stranger cannot use up everybody's share through one name.
+pub const CONVERSATIONS_PER_AOR: usize = 16;
+/// REGISTERs that wait for their turn on one lease.
+pub const WAITING_PER_LEASE: usize = 4;
+/// Server transactions.
+pub const SERVER_TRANSACTIONS: usize = 131_072;
+/// Client transactions beyond what policy admits for REGISTERs of devices: probes and releases.
+pub const CLIENT_TRANSACTIONS: usize = 131_072;
+/// Leases being given back.
+pub const RELEASES: usize = 65_536;
+/// Releases under way at the same time, so that a mass expiry does not flood the main registrar.
+pub const RELEASES_IN_FLIGHT: usize = 64;
+/// Answers waiting for the store.
+pub const HELD_REPLIES: usize = 65_536;
+/// Tombstones (R8).
+pub const TOMBSTONES: usize = 65_536;
+/// Expiries and timers looked at in one call.
+pub const WORK_PER_TIMEOUT: usize = 256;
+
+/// How long a relayed challenge may be answered (D4).
+pub const CHALLENGE_LIFE: Duration = Duration::from_secs(32);
+/// How long a departed device's last CSeq is remembered (R8): a transaction's life.
+pub const TOMBSTONE_LIFE: Duration = Duration::from_secs(32);
+/// First pause before a release is tried again; doubles each time.
+pub const RELEASE_BACKOFF: Duration = Duration::from_secs(4);
+/// Longest pause between two tries of a release.
+pub const RELEASE_BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// Pause between probes of a main registrar that does not answer.
+pub const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+/// How long an expiry waits for a registration of the same binding that is under way.
+pub const EXPIRY_GRACE: Duration = Duration::from_secs(1);
+/// Shortest Retry-After that we give.
+pub const RETRY_AFTER_MIN: u32 = 2;
+/// Spread of Retry-After above the shortest, in seconds.
+pub const RETRY_AFTER_SPREAD: u32 = 18;

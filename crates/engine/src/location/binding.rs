@@ -1,0 +1,233 @@
+//! `Binding`: one contact of a device, as the main registrar last accepted it.
+
+use crate::clock::{Mono, Seconds};
+use crate::event::Trace;
+use crate::flow::Flow;
+use crate::ids::{BindingId, LeaseId, NodeId};
+use crate::location::change::{Registration, Stamp};
+
+/// How many decisions are kept for `explain`.
+pub(super) const TRACES: usize = 4;
+
+/// One registered contact.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// Its address.
+    pub id: BindingId,
+    /// What the device said about it.
+    pub contact: ContactText,
+    /// The flow that was proved for it (D9).
+    pub flow: Flow,
+    /// What identifies the last request that was answered 2xx.
+    pub stamp: Stamp,
+    /// Lifetime that request asked for, or the default it got.
+    pub asked: Seconds,
+    /// Lifetime it was promised.
+    pub granted: Seconds,
+    /// When the device must have shown itself again.
+    pub expires_at: Mono,
+    /// When the main registrar last accepted it (D10).
+    pub proved_at: Mono,
+    /// What the main registrar holds for it.
+    pub lease: Lease,
+    /// Whether an answer about this binding may go out, or must wait for the store to catch up.
+    pub pending: crate::ids::PersistSeq,
+    /// Last decisions, newest first.
+    pub history: [Trace; TRACES],
+}
+
+/// What the main registrar has granted to us, and until when. `mirror` has none of our own: there
+/// it is the device's own registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Its identity; the Call-ID and From-tag upstream derive from it (R6).
+    pub id: LeaseId,
+    /// The last CSeq used upstream; only grows.
+    pub cseq: u32,
+    /// The node that granted it.
+    pub node: NodeId,
+    /// The epoch in which it was granted; an older one is not trusted (R14).
+    pub epoch: u32,
+    /// Lifetime the last 2xx granted.
+    pub granted: Seconds,
+    /// When it ends, counted from the moment we *sent* the REGISTER.
+    pub until: Mono,
+}
+
+impl Lease {
+    /// Seconds that may still be promised on this lease: what is left, less a margin of 1 s or 2 %
+    /// of the grant, whichever is more, but at most 30 s (DESIGN §2, `usable`).
+    #[must_use]
+    pub fn usable(&self, now: Mono) -> Seconds {
+        let margin = (self.granted / 50).clamp(1, 30);
+        self.until.seconds_after(now).saturating_sub(margin)
+    }
+}
+
+/// The texts of a contact in one allocation: URI, header parameters without `expires`, Path, and
+/// the headers to repeat in absorbed answers (R12).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactText {
+    bytes: Box<[u8]>,
+    /// Ends of URI, parameters, Path; the rest are headers to repeat.
+    ends: [u16; 3],
+    /// `+sip.instance` within the parameters, unquoted; empty when there is none.
+    instance: (u16, u16),
+    /// `reg-id`, where there is an instance.
+    pub reg_id: Option<u32>,
+}
+
+/// Texts longer than this are refused before they are stored, so that `u16` spans hold them.
+const MAX_CONTACT_TEXT: usize = 16 * 1024;
+
+impl ContactText {
+    /// Packs the texts; `None` when they are longer than 16 KiB together.
+    ///
+    /// `instance` must be a part of `params`; where it is not, the contact has no instance.
+    #[must_use]
+    pub fn new(uri: &[u8], params: &[u8], path: &[u8], repeat: &[u8]) -> Option<Self> {
+        let total = uri.len() + params.len() + path.len() + repeat.len();
+        if total > MAX_CONTACT_TEXT {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(total);
+        let mut ends = [0u16; 3];
+        for (part, end) in [uri, params, path].into_iter().zip(&mut ends) {
+            bytes.extend_from_slice(part);
+            *end = u16::try_from(bytes.len()).ok()?;
+        }
+        bytes.extend_from_slice(repeat);
+        let mut text = Self {
+            bytes: bytes.into_boxed_slice(),
+            ends,
+            instance: (0, 0),
+            reg_id: None,
+        };
+        text.find_instance();
+        Some(text)
+    }
+
+    fn find_instance(&mut self) {
+        let mut reg_id = None;
+        let mut place = (0, 0);
+        let base = usize::from(self.ends[0]);
+        let params = self.params();
+        for param in sip::Params::new(params).iter() {
+            let Some(value) = param.value else { continue };
+            if param.name.eq_ignore_ascii_case(b"+sip.instance") {
+                let inner = sip::header::contact::instance_text(value);
+                let from = inner.as_ptr() as usize - params.as_ptr() as usize + base;
+                if let (Ok(start), Ok(end)) =
+                    (u16::try_from(from), u16::try_from(from + inner.len()))
+                {
+                    place = (start, end);
+                }
+            } else if param.name.eq_ignore_ascii_case(b"reg-id") {
+                reg_id = core::str::from_utf8(value)
+                    .ok()
+                    .and_then(|v| v.parse().ok());
+            }
+        }
+        self.instance = place;
+        self.reg_id = if place.0 == place.1 { None } else { reg_id };
+    }
+
+    fn part(&self, start: u16, end: usize) -> &[u8] {
+        self.bytes.get(usize::from(start)..end).unwrap_or_default()
+    }
+
+    /// The Contact URI, verbatim.
+    #[must_use]
+    pub fn uri(&self) -> &[u8] {
+        self.part(0, self.ends[0].into())
+    }
+
+    /// The Contact header parameters, verbatim, each with its leading `;`, without `expires`.
+    #[must_use]
+    pub fn params(&self) -> &[u8] {
+        self.part(self.ends[0], self.ends[1].into())
+    }
+
+    /// The Path values, joined by commas (RFC 3327 §5.3).
+    #[must_use]
+    pub fn path(&self) -> &[u8] {
+        self.part(self.ends[1], self.ends[2].into())
+    }
+
+    /// Whole header lines that the main registrar said for this device and that absorbed answers
+    /// repeat.
+    #[must_use]
+    pub fn repeat(&self) -> &[u8] {
+        self.part(self.ends[2], self.bytes.len())
+    }
+
+    /// The `+sip.instance` value without quotes and angle brackets (RFC 5626 §4.1).
+    #[must_use]
+    pub fn instance(&self) -> Option<&[u8]> {
+        let (start, end) = self.instance;
+        (start < end).then(|| self.part(start, end.into()))
+    }
+
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn heap_size(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl Binding {
+    /// A binding as registered by `registration`, with the history of the one it replaces.
+    pub(super) fn new(registration: Registration, history: [Trace; TRACES]) -> Self {
+        Self {
+            id: registration.binding,
+            contact: registration.contact,
+            flow: registration.flow,
+            stamp: registration.stamp,
+            asked: registration.asked,
+            granted: registration.granted,
+            expires_at: registration.expires_at,
+            proved_at: registration.proved_at,
+            lease: registration.lease,
+            pending: registration.pending,
+            history,
+        }
+    }
+
+    /// What stands for a contact that the main registrar accepted and that is not wanted here: just
+    /// enough to give its lease back.
+    pub(crate) fn phantom(id: BindingId, uri: &[u8], lease: Lease) -> Option<Self> {
+        let nowhere = core::net::SocketAddr::from(([0, 0, 0, 0], 0));
+        Some(Self {
+            id,
+            contact: ContactText::new(uri, b"", b"", b"")?,
+            flow: Flow::udp(crate::flow::ListenerId(0), nowhere),
+            stamp: Stamp {
+                call_id: 0,
+                from_tag: 0,
+                branch: 0,
+                cseq: 0,
+            },
+            asked: 0,
+            granted: 0,
+            expires_at: Mono::default(),
+            proved_at: Mono::default(),
+            lease,
+            pending: crate::ids::PersistSeq::default(),
+            history: [Trace::default(); TRACES],
+        })
+    }
+
+    /// Seconds of the promise that remain.
+    #[must_use]
+    pub fn remaining(&self, now: Mono) -> Seconds {
+        self.expires_at.seconds_after(now)
+    }
+
+    /// Remembers a decision for `explain`.
+    pub(crate) fn note(&mut self, trace: Trace) {
+        self.history.rotate_right(1);
+        if let Some(newest) = self.history.first_mut() {
+            *newest = trace;
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! `Table`: the records and bindings of all slots of a shard.
+
+use core::net::IpAddr;
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use crate::clock::Mono;
+use crate::event::Trace;
+use crate::ids::{AorHash, BindingId, SLOTS, Slot};
+use crate::location::binding::Binding;
+use crate::location::change::{Change, Op, Refresh, Registration};
+use crate::location::place::{Places, Ref};
+use crate::location::record::Record;
+use crate::location::wheel::Wheel;
+
+/// The records and bindings of all slots of a shard.
+#[derive(Debug)]
+pub struct Table {
+    slots: Vec<SlotTable>,
+    wheel: Wheel,
+    sources: HashTable<(IpAddr, u32)>,
+    source_key: (u64, u64),
+    records: usize,
+    bindings: usize,
+}
+
+/// One slot: small enough that its growth never stalls the shard.
+#[derive(Debug, Default)]
+struct SlotTable {
+    /// Records by AoR; the hash is stored, so growing needs no rehash of text.
+    records: HashTable<Record>,
+    places: Places,
+    /// Record hash of each place, to find the record of a binding.
+    owners: Vec<AorHash>,
+}
+
+impl Table {
+    /// An empty table. `source_key` keys the hash over source addresses.
+    #[must_use]
+    pub fn new(now: Mono, source_key: (u64, u64)) -> Self {
+        let mut slots = Vec::new();
+        slots.resize_with(usize::from(SLOTS), SlotTable::default);
+        Self {
+            slots,
+            wheel: Wheel::new(now),
+            sources: HashTable::new(),
+            source_key,
+            records: 0,
+            bindings: 0,
+        }
+    }
+
+    /// The record of an AoR.
+    #[must_use]
+    pub fn record(&self, hash: AorHash, aor: &[u8]) -> Option<&Record> {
+        self.slot(hash.slot())?
+            .records
+            .find(hash.0, |record| *record.aor == *aor)
+    }
+
+    /// The bindings of an AoR, oldest first.
+    pub fn bindings_of(&self, hash: AorHash, aor: &[u8]) -> impl Iterator<Item = &Binding> {
+        let slot = self.slot(hash.slot());
+        let places = self
+            .record(hash, aor)
+            .map(|record| record.places.as_slice());
+        places
+            .unwrap_or_default()
+            .iter()
+            .filter_map(move |place| slot.and_then(|slot| slot.places.at(*place)))
+    }
+
+    /// A committed binding.
+    #[must_use]
+    pub fn binding(&self, id: BindingId) -> Option<&Binding> {
+        self.slot(id.slot)?.places.binding(id)
+    }
+
+    /// The AoR of a committed binding, with its hash.
+    #[must_use]
+    pub fn aor_of(&self, id: BindingId) -> Option<(&[u8], AorHash)> {
+        self.binding(id)?;
+        let slot = self.slot(id.slot)?;
+        let hash = *slot.owners.get(id.index as usize)?;
+        let record = slot
+            .records
+            .find(hash.0, |record| record.places.contains(&id.index))?;
+        Some((&record.aor, hash))
+    }
+
+    /// Reserves an address for a device to be; `None` when its slot is full.
+    pub fn reserve(&mut self, slot: Slot) -> Option<BindingId> {
+        self.slot_mut(slot)?.places.reserve(slot)
+    }
+
+    /// Gives a reserved address back. A committed binding is left alone.
+    pub fn release(&mut self, id: BindingId) {
+        if let Some(slot) = self.slot_mut(id.slot) {
+            slot.places.release(id);
+        }
+    }
+
+    /// Bindings that came from this address.
+    #[must_use]
+    pub fn from_source(&self, source: IpAddr) -> usize {
+        let hash = self.source_hash(source);
+        self.sources
+            .find(hash, |(address, _)| *address == source)
+            .map_or(0, |(_, n)| *n as usize)
+    }
+
+    /// Number of committed bindings.
+    #[must_use]
+    pub fn bindings(&self) -> usize {
+        self.bindings
+    }
+
+    /// Number of AoRs with at least one.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.records
+    }
+
+    /// Number of bindings armed for expiry.
+    #[must_use]
+    pub fn armed(&self) -> usize {
+        self.wheel.len()
+    }
+
+    /// Applies a change. A removed binding is handed back: its lease must be given back by whoever
+    /// removed it, and its address stays reserved until [`Self::release`].
+    pub fn apply(&mut self, change: Change) -> Option<Box<Binding>> {
+        match change.op {
+            Op::Register(registration) => self.register(*registration),
+            Op::Refresh(refresh) => self.refresh(&refresh),
+            Op::Remove { binding, .. } => return self.remove(binding),
+            Op::Spent {
+                binding,
+                lease,
+                cseq,
+            } => {
+                if let Some(held) = self.binding_mut(binding)
+                    && held.lease.id == lease
+                {
+                    held.lease.cseq = held.lease.cseq.max(cseq);
+                }
+            }
+            Op::Distrust { binding } => {
+                if let Some(held) = self.binding_mut(binding) {
+                    held.lease.epoch = 0;
+                }
+            }
+        }
+        None
+    }
+
+    /// Keeps a decision for `explain`. Not a change: it promises nothing.
+    pub(crate) fn note(&mut self, id: BindingId, trace: Trace) {
+        if let Some(binding) = self.binding_mut(id) {
+            binding.note(trace);
+        }
+    }
+
+    /// Replies about this binding wait for this batch from now on.
+    pub(crate) fn wait_for(&mut self, id: BindingId, seq: crate::ids::PersistSeq) {
+        if let Some(binding) = self.binding_mut(id) {
+            binding.pending = binding.pending.max(seq);
+        }
+    }
+
+    /// Leases of bindings that waited for a batch which the store did not keep are not trusted any
+    /// more, so that the next REGISTER writes them anew.
+    pub(crate) fn distrust_pending(&mut self, seq: crate::ids::PersistSeq) {
+        for slot in &mut self.slots {
+            slot.places
+                .filled_mut()
+                .filter(|binding| binding.pending == seq)
+                .for_each(|binding| {
+                    binding.lease.epoch = 0;
+                });
+        }
+    }
+
+    /// When [`Self::take_due`] has something to look at.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Mono> {
+        self.wheel.next()
+    }
+
+    /// Bindings whose promise has run out, at most `budget` looked at. They are disarmed: the
+    /// caller removes them or arms them again with [`Self::rearm`].
+    pub fn take_due(&mut self, now: Mono, budget: usize) -> SmallVec<[BindingId; 16]> {
+        let mut due = SmallVec::new();
+        for _ in 0..budget {
+            let Some(bucket) = self.wheel.due(now) else {
+                break;
+            };
+            let Some(first) = self.wheel.head(bucket) else {
+                break;
+            };
+            let id = self
+                .slot(first.slot())
+                .and_then(|s| s.places.at(first.index()))
+                .map(|b| (b.id, b.expires_at));
+            self.unlink(first);
+            match id {
+                Some((id, expires_at)) if expires_at <= now => due.push(id),
+                Some((id, expires_at)) => self.link(id, expires_at),
+                None => debug_assert!(false, "an empty place in the wheel"),
+            }
+        }
+        due
+    }
+
+    /// Arms a binding that [`Self::take_due`] handed out, for a later look.
+    pub fn rearm(&mut self, id: BindingId, at: Mono) {
+        if self.binding(id).is_some() {
+            self.disarm(id);
+            self.link(id, at);
+        }
+    }
+
+    fn register(&mut self, registration: Registration) {
+        let id = registration.binding;
+        let (hash, expires_at) = (registration.aor_hash, registration.expires_at);
+        let source = registration.flow.remote.ip();
+        let old = self.binding(id).map(|b| (b.flow.remote.ip(), b.history));
+        let aor = registration.aor.clone();
+        let binding = Binding::new(registration, old.map(|(_, h)| h).unwrap_or_default());
+        let Some(slot) = self.slots.get_mut(usize::from(id.slot.0)) else {
+            return;
+        };
+        if !slot.places.fill(id, binding) {
+            debug_assert!(false, "a binding without a place");
+            return;
+        }
+        slot.own(id, hash);
+        let known = slot.records.find_mut(hash.0, |record| *record.aor == *aor);
+        match known {
+            Some(record) => record.add(id),
+            None => {
+                let mut record = Record::new(aor, hash);
+                record.add(id);
+                slot.records
+                    .insert_unique(hash.0, record, |record| record.hash.0);
+                self.records += 1;
+            }
+        }
+        match old {
+            Some((address, _)) => self.uncount_source(address),
+            None => self.bindings += 1,
+        }
+        self.count_source(source);
+        // A shorter promise than the armed one must be seen in time; a longer one is found then.
+        self.disarm(id);
+        self.link(id, expires_at);
+    }
+
+    fn refresh(&mut self, refresh: &Refresh) {
+        let Some(binding) = self.binding_mut(refresh.binding) else {
+            return;
+        };
+        let shortened = refresh.expires_at < binding.expires_at;
+        binding.stamp = refresh.stamp;
+        binding.asked = refresh.asked;
+        binding.granted = refresh.granted;
+        binding.expires_at = refresh.expires_at;
+        let old = core::mem::replace(&mut binding.flow, refresh.flow);
+        debug_assert_eq!(old.remote.ip(), refresh.flow.remote.ip());
+        if shortened {
+            self.rearm(refresh.binding, refresh.expires_at);
+        }
+    }
+
+    fn remove(&mut self, id: BindingId) -> Option<Box<Binding>> {
+        self.binding(id)?;
+        self.disarm(id);
+        let slot = self.slots.get_mut(usize::from(id.slot.0))?;
+        let hash = *slot.owners.get(id.index as usize)?;
+        let entry = slot
+            .records
+            .find_entry(hash.0, |record| record.places.contains(&id.index));
+        if let Ok(mut entry) = entry {
+            entry.get_mut().drop_binding(id);
+            if entry.get().is_empty() {
+                entry.remove();
+                self.records = self.records.saturating_sub(1);
+            }
+        }
+        let binding = slot.places.empty(id)?;
+        self.bindings = self.bindings.saturating_sub(1);
+        self.uncount_source(binding.flow.remote.ip());
+        Some(binding)
+    }
+
+    fn link(&mut self, id: BindingId, at: Mono) {
+        let Some(this) = Ref::new(id.slot, id.index) else {
+            return;
+        };
+        let bucket = self.wheel.bucket_for(at);
+        let next = self.wheel.head(bucket);
+        if let Some(links) = self.links_mut(this) {
+            links.previous = None;
+            links.next = next;
+            links.bucket = Some(bucket);
+        }
+        if let Some(links) = next.and_then(|next| self.links_mut(next)) {
+            links.previous = Some(this);
+        }
+        self.wheel.set_head(bucket, Some(this));
+        self.wheel.linked();
+    }
+
+    fn disarm(&mut self, id: BindingId) {
+        if let Some(this) = Ref::new(id.slot, id.index) {
+            self.unlink(this);
+        }
+    }
+
+    fn unlink(&mut self, this: Ref) {
+        let Some(links) = self.links_mut(this) else {
+            return;
+        };
+        let Some(bucket) = links.bucket.take() else {
+            return;
+        };
+        let (previous, next) = (links.previous.take(), links.next.take());
+        match previous.and_then(|previous| self.links_mut(previous)) {
+            Some(before) => before.next = next,
+            None => self.wheel.set_head(bucket, next),
+        }
+        if let Some(after) = next.and_then(|next| self.links_mut(next)) {
+            after.previous = previous;
+        }
+        self.wheel.unlinked();
+    }
+
+    fn links_mut(&mut self, at: Ref) -> Option<&mut super::place::Links> {
+        self.slot_mut(at.slot())?.places.links_mut(at.index())
+    }
+
+    fn slot(&self, slot: Slot) -> Option<&SlotTable> {
+        self.slots.get(usize::from(slot.0))
+    }
+
+    fn slot_mut(&mut self, slot: Slot) -> Option<&mut SlotTable> {
+        self.slots.get_mut(usize::from(slot.0))
+    }
+
+    fn binding_mut(&mut self, id: BindingId) -> Option<&mut Binding> {
+        self.slot_mut(id.slot)?.places.binding_mut(id)
+    }
+
+    fn count_source(&mut self, source: IpAddr) {
+        let hash = self.source_hash(source);
+        let key = self.source_key;
+        match self
+            .sources
+            .find_mut(hash, |(address, _)| *address == source)
+        {
+            Some((_, n)) => *n += 1,
+            None => {
+                self.sources
+                    .insert_unique(hash, (source, 1), |(a, _)| hash_source(key, *a));
+            }
+        }
+    }
+
+    fn uncount_source(&mut self, source: IpAddr) {
+        let hash = self.source_hash(source);
+        if let Ok(mut entry) = self
+            .sources
+            .find_entry(hash, |(address, _)| *address == source)
+        {
+            entry.get_mut().1 = entry.get().1.saturating_sub(1);
+            if entry.get().1 == 0 {
+                entry.remove();
+            }
+        }
+    }
+
+    fn source_hash(&self, source: IpAddr) -> u64 {
+        hash_source(self.source_key, source)
+    }
+
+    /// Panics where the table contradicts itself; for debug builds and tests.
+    pub fn check_invariants(&self) {
+        let mut bindings = 0;
+        let mut records = 0;
+        for slot in &self.slots {
+            records += slot.records.len();
+            for record in &slot.records {
+                assert!(!record.is_empty(), "a record without bindings");
+                for place in &record.places {
+                    assert!(
+                        slot.places.at(*place).is_some(),
+                        "a record names an empty place"
+                    );
+                    bindings += 1;
+                }
+            }
+            assert_eq!(
+                slot.places.filled().count(),
+                slot.records.iter().map(Record::len).sum::<usize>()
+            );
+        }
+        assert_eq!(records, self.records, "records are miscounted");
+        assert_eq!(bindings, self.bindings, "bindings are miscounted");
+        assert_eq!(
+            self.wheel.len(),
+            self.bindings,
+            "a binding is not armed exactly once"
+        );
+        let from_sources: usize = self.sources.iter().map(|(_, n)| *n as usize).sum();
+        assert_eq!(from_sources, self.bindings, "sources are miscounted");
+    }
+
+    /// Places that are reserved for registrations under way or leases being given back.
+    #[must_use]
+    pub fn reserved(&self) -> usize {
+        self.slots.iter().map(|slot| slot.places.reserved()).sum()
+    }
+}
+
+impl SlotTable {
+    fn own(&mut self, id: BindingId, hash: AorHash) {
+        let index = id.index as usize;
+        if self.owners.len() <= index {
+            self.owners.resize(index + 1, AorHash(0));
+        }
+        if let Some(owner) = self.owners.get_mut(index) {
+            *owner = hash;
+        }
+    }
+}
+
+fn hash_source(key: (u64, u64), source: IpAddr) -> u64 {
+    use core::hash::Hasher;
+    let mut hasher = siphasher::sip::SipHasher13::new_with_keys(key.0, key.1);
+    match source {
+        IpAddr::V4(v4) => hasher.write(&v4.octets()),
+        IpAddr::V6(v6) => hasher.write(&v6.octets()),
+    }
+    hasher.finish()
+}

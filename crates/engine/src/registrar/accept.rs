@@ -1,0 +1,647 @@
+//! The main registrar's verdict on a forwarded REGISTER, and what it makes of our state: its 2xx is
+//! the only thing that commits a binding (R1), its definitive refusal may end one (R16), and while
+//! it is out of order a running lease carries what it can (D14).
+
+use sip::{Message, Name};
+use smallvec::SmallVec;
+
+use crate::clock::{Mono, Now, Seconds};
+use crate::core::Core;
+use crate::event::{Event, Novelty, RemovalCause};
+use crate::gate::ReadyReply;
+use crate::ids::{BindingId, PersistSeq};
+use crate::location::{Binding, Change, ContactText, Lease, Op, Registration};
+use crate::output::Outbox;
+use crate::policy::{ChallengePolicy, Mode, Overflow};
+use crate::registrar::conversation::{Asking, Claim, ConversationId, Hold};
+use crate::registrar::decide::{asked, flows_match, want};
+use crate::registrar::decision::{ForwardReason, Refusal, RefusalHeader, Row};
+use crate::registrar::forward::reread;
+use crate::registrar::reconcile;
+use crate::registrar::relay::{self, Challenge, Restored};
+use crate::registrar::reply::{self, Listing, write_contact};
+use crate::registrar::request::{Credentials, RegisterRequest, Wanted, Wish};
+use crate::registrar::{devices_of, release, remove};
+
+/// What a 2xx is about, gathered for the steps below.
+struct Verdict<'v, 'm> {
+    request: &'v RegisterRequest<'m>,
+    response: &'v Message<'v>,
+    asking: &'v Asking,
+    id: ConversationId,
+    sent_at: Mono,
+}
+
+/// A 2xx: commits what was accepted, and answers the device when the store has it.
+pub(super) fn on_accepted(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    asking: &Asking,
+    response: &Message<'_>,
+    sent_at: Mono,
+    out: &mut Outbox,
+) {
+    let Ok(message) = Message::parse(&asking.arrival.bytes) else {
+        return;
+    };
+    let Some(request) = reread(core, &message, asking.arrival.flow) else {
+        return;
+    };
+    let verdict = Verdict {
+        request: &request,
+        response,
+        asking,
+        id,
+        sent_at,
+    };
+    if let Some(refusal) = untrusted(core, &verdict, out) {
+        refuse(core, now, &verdict, &refusal, out);
+        return release::undo(core, id, sent_at.plus_seconds(asking.asked));
+    }
+    let seq = match request.wish {
+        Wish::Query => PersistSeq::default(),
+        Wish::RemoveAll => remove_all(core, now, &verdict, out),
+        Wish::Contacts(_) => match commit(core, now, &verdict, out) {
+            Some(seq) => seq,
+            None => {
+                let refusal = Refusal::new(503, "Lease Too Short")
+                    .with(RefusalHeader::RetryAfter(core.retry_after()));
+                refuse(core, now, &verdict, &refusal, out);
+                return release::undo(core, id, sent_at.plus_seconds(asking.asked));
+            }
+        },
+    };
+    answer(core, now, &verdict, seq, out);
+}
+
+/// R1 and R11: acceptances that prove nothing.
+fn untrusted(core: &mut Core, verdict: &Verdict<'_, '_>, out: &mut Outbox) -> Option<Refusal> {
+    let request = verdict.request;
+    if core.policy.mode == Mode::Mirror || request.credentials == Credentials::Present {
+        return None;
+    }
+    let stale = devices_of(core, request).iter().flatten().any(|id| {
+        core.table.binding(*id).is_some_and(|binding| {
+            binding.stamp.call_id == request.stamp.call_id
+                && request.stamp.cseq < binding.stamp.cseq
+        })
+    });
+    if stale {
+        return Some(Refusal {
+            row: Row::D3,
+            ..Refusal::new(400, "CSeq Out of Order")
+        });
+    }
+    let stranger = verdict.asking.arrival.reason == ForwardReason::NewDevice;
+    if !stranger {
+        return None;
+    }
+    core.counters.unchallenged += 1;
+    out.event(Event::UnchallengedRegistration {
+        aor: Core::aor_text(&request.aor),
+        source: request.flow.remote,
+    });
+    (core.policy.upstream.challenge == ChallengePolicy::Require)
+        .then_some(Refusal::new(403, "Accepted Without a Challenge"))
+}
+
+fn refuse(
+    core: &mut Core,
+    now: Now,
+    verdict: &Verdict<'_, '_>,
+    refusal: &Refusal,
+    out: &mut Outbox,
+) {
+    core.counters.refused(refusal.status);
+    let mut bytes = Vec::with_capacity(512);
+    let (message, flow) = (verdict.request.message, verdict.request.flow);
+    let server = &core.policy.server_header;
+    reply::write_refusal(message, flow, &core.keys, refusal, server, &mut bytes);
+    let txn = Some(verdict.asking.arrival.txn);
+    core.send(
+        now,
+        ReadyReply {
+            flow,
+            txn,
+            status: refusal.status,
+            bytes: &bytes,
+        },
+        out,
+    );
+}
+
+/// `Contact: *` was accepted: everybody is gone, and nothing is left to be given back (R8).
+fn remove_all(
+    core: &mut Core,
+    now: Now,
+    verdict: &Verdict<'_, '_>,
+    out: &mut Outbox,
+) -> PersistSeq {
+    let request = verdict.request;
+    let cause = RemovalCause::UnregisteredAll;
+    let gone: Vec<BindingId> = core
+        .table
+        .bindings_of(request.aor_hash, &request.aor)
+        .map(|b| b.id)
+        .collect();
+    core.tombstones
+        .bury(now.mono, request.aor_hash, request.stamp);
+    release::forget(core, now, request.aor_hash, &request.aor, out);
+    if gone.is_empty() {
+        return PersistSeq::default();
+    }
+    let changes = gone.iter().map(|id| {
+        Change::of(
+            *id,
+            Op::Remove {
+                binding: *id,
+                cause,
+            },
+        )
+    });
+    let (seq, removed) = core.commit(now, changes.collect(), out);
+    for binding in removed {
+        core.tombstones
+            .bury(now.mono, request.aor_hash, binding.stamp);
+        let aor = Core::aor_text(&request.aor);
+        out.event(Event::BindingRemoved {
+            aor,
+            binding: binding.id,
+            cause,
+        });
+        core.table.release(binding.id);
+    }
+    seq
+}
+
+/// Commits each contact as it was granted. `None` when the lease is too short to promise anything.
+fn commit(
+    core: &mut Core,
+    now: Now,
+    verdict: &Verdict<'_, '_>,
+    out: &mut Outbox,
+) -> Option<PersistSeq> {
+    let request = verdict.request;
+    let mut plan = Plan::default();
+    let claims = claimed(core, verdict.id);
+    for (wanted, binding) in request.contacts().iter().zip(&claims) {
+        let granted = match wanted.is_removal() {
+            true => 0,
+            false => granted(core, verdict, wanted, *binding),
+        };
+        if granted == 0 {
+            plan.leave(core, *binding);
+            continue;
+        }
+        plan.register(registration(
+            core,
+            now,
+            verdict,
+            (wanted, *binding),
+            granted,
+        )?);
+    }
+    let seq = apply(core, now, verdict, plan, out);
+    evict(core, now, request, &claims, out);
+    Some(seq)
+}
+
+/// What a 2xx does to the contacts of its request.
+#[derive(Default)]
+struct Plan {
+    changes: Vec<Change>,
+    gone: SmallVec<[BindingId; 1]>,
+}
+
+impl Plan {
+    fn leave(&mut self, core: &Core, binding: BindingId) {
+        self.gone.push(binding);
+        if core.table.binding(binding).is_some() {
+            let cause = RemovalCause::Unregistered;
+            self.changes
+                .push(Change::of(binding, Op::Remove { binding, cause }));
+        }
+    }
+
+    fn register(&mut self, registration: Registration) {
+        let binding = registration.binding;
+        self.changes
+            .push(Change::of(binding, Op::Register(Box::new(registration))));
+    }
+}
+
+fn apply(
+    core: &mut Core,
+    now: Now,
+    verdict: &Verdict<'_, '_>,
+    plan: Plan,
+    out: &mut Outbox,
+) -> PersistSeq {
+    let request = verdict.request;
+    let Plan { changes, gone } = plan;
+    for change in &changes {
+        tell(core, request, change, out);
+    }
+    let seq = match changes.is_empty() {
+        true => PersistSeq::default(),
+        false => core.commit(now, changes, out).0,
+    };
+    if !gone.is_empty() {
+        core.tombstones
+            .bury(now.mono, request.aor_hash, request.stamp);
+    }
+    let Some(conversation) = core.conversations.get_mut(verdict.id) else {
+        return seq;
+    };
+    for claim in &mut conversation.claims {
+        claim.hold = match gone.contains(&claim.binding) {
+            // Gone on both sides: its address is free again when the conversation ends.
+            true => Hold::Reserved(Box::default()),
+            false => Hold::Committed,
+        };
+    }
+    seq
+}
+
+fn tell(core: &Core, request: &RegisterRequest<'_>, change: &Change, out: &mut Outbox) {
+    let aor = Core::aor_text(&request.aor);
+    match &change.op {
+        Op::Register(registration) => out.event(Event::BindingRegistered {
+            aor,
+            binding: registration.binding,
+            source: request.flow.remote,
+            granted: registration.granted,
+            lease: registration.lease.granted,
+            novelty: match core.table.binding(registration.binding) {
+                Some(_) => Novelty::Known,
+                None => Novelty::New,
+            },
+        }),
+        Op::Remove { binding, cause } => {
+            out.event(Event::BindingRemoved {
+                aor,
+                binding: *binding,
+                cause: *cause,
+            });
+        }
+        Op::Refresh(_) | Op::Spent { .. } | Op::Distrust { .. } => {}
+    }
+}
+
+fn claimed(core: &Core, id: ConversationId) -> SmallVec<[BindingId; 2]> {
+    let claims = core
+        .conversations
+        .get(id)
+        .map(|conversation| conversation.claims.as_slice());
+    claims
+        .unwrap_or_default()
+        .iter()
+        .map(|claim: &Claim| claim.binding)
+        .collect()
+}
+
+/// What the main registrar granted a contact, counted from when we asked.
+fn granted(
+    core: &Core,
+    verdict: &Verdict<'_, '_>,
+    wanted: &Wanted<'_>,
+    binding: BindingId,
+) -> Seconds {
+    let policy = &core.policy;
+    let fallback = match policy.mode {
+        Mode::Mirror => asked(wanted, &policy.registration),
+        Mode::Contact => verdict.asking.asked,
+    };
+    let param = &policy.upstream.token_param;
+    reconcile::granted(verdict.response, &core.keys, param, binding, fallback)
+}
+
+fn registration(
+    core: &mut Core,
+    now: Now,
+    verdict: &Verdict<'_, '_>,
+    (wanted, binding): (&Wanted<'_>, BindingId),
+    granted: Seconds,
+) -> Option<Registration> {
+    let request = verdict.request;
+    let conversation = core.conversations.get(verdict.id)?;
+    let lease = Lease {
+        id: conversation.lease,
+        cseq: conversation.cseq,
+        node: conversation.node,
+        epoch: core.epoch,
+        granted,
+        until: verdict.sent_at.plus_seconds(granted),
+    };
+    let registration = &core.policy.registration;
+    let promise = match core.policy.mode {
+        // What the main registrar chose, less the time its answer took.
+        Mode::Mirror => lease.until.seconds_after(now.mono),
+        Mode::Contact => want(wanted, request.reach, registration).min(lease.usable(now.mono)),
+    };
+    let asked = asked(wanted, registration);
+    if promise == 0 {
+        return None;
+    }
+    let promised = match core.policy.mode {
+        Mode::Mirror => promise,
+        Mode::Contact => super::jittered(core, promise),
+    };
+    Some(Registration {
+        binding,
+        aor: request.aor.as_slice().into(),
+        aor_hash: request.aor_hash,
+        contact: contact_text(request, verdict.response, wanted)?,
+        flow: request.flow,
+        stamp: request.stamp,
+        asked,
+        granted: promise,
+        expires_at: now.mono.plus_seconds(promised),
+        proved_at: now.mono,
+        lease,
+        pending: PersistSeq::default(),
+    })
+}
+
+/// What is stored of a contact: its own words, and what the main registrar said for it (R12).
+fn contact_text(
+    request: &RegisterRequest<'_>,
+    response: &Message<'_>,
+    wanted: &Wanted<'_>,
+) -> Option<ContactText> {
+    let mut params = Vec::new();
+    for param in wanted.params.iter() {
+        if param.name.eq_ignore_ascii_case(b"expires") {
+            continue;
+        }
+        params.push(b';');
+        params.extend_from_slice(param.name);
+        if let Some(value) = param.value {
+            params.push(b'=');
+            params.extend_from_slice(value);
+        }
+    }
+    let mut path = Vec::new();
+    for value in request.message.values(Name::Path) {
+        if !path.is_empty() {
+            path.push(b',');
+        }
+        path.extend_from_slice(value);
+    }
+    let mut repeat = Vec::new();
+    for (name, text) in [
+        (Name::ServiceRoute, "Service-Route: "),
+        (Name::PAssociatedUri, "P-Associated-URI: "),
+    ] {
+        for header in response.headers_named(name) {
+            repeat.extend_from_slice(text.as_bytes());
+            repeat.extend_from_slice(header.value);
+            repeat.extend_from_slice(b"\r\n");
+        }
+    }
+    ContactText::new(wanted.uri, &params, &path, &repeat)
+}
+
+/// R18, `replace-oldest`: once the newcomer is in, who refreshed longest ago goes.
+fn evict(
+    core: &mut Core,
+    now: Now,
+    request: &RegisterRequest<'_>,
+    own: &[BindingId],
+    out: &mut Outbox,
+) {
+    if core.policy.limits.overflow != Overflow::ReplaceOldest {
+        return;
+    }
+    let record = core.table.record(request.aor_hash, &request.aor);
+    let excess = record
+        .map_or(0, |record| record.len())
+        .saturating_sub(core.policy.limits.bindings_per_aor);
+    if excess == 0 {
+        return;
+    }
+    let last_seen = |binding: &Binding| {
+        binding
+            .expires_at
+            .0
+            .saturating_sub(u64::from(binding.granted) * 1000)
+    };
+    let mut others: Vec<(u64, BindingId)> = core
+        .table
+        .bindings_of(request.aor_hash, &request.aor)
+        .filter(|binding| !own.contains(&binding.id))
+        .map(|binding| (last_seen(binding), binding.id))
+        .collect();
+    others.sort_by_key(|(seen, _)| *seen);
+    let oldest = others.into_iter().take(excess).map(|(_, id)| id);
+    remove(core, now, oldest, RemovalCause::Evicted, out);
+}
+
+/// The device's 200, held until the store has what it promises.
+fn answer(core: &mut Core, now: Now, verdict: &Verdict<'_, '_>, seq: PersistSeq, out: &mut Outbox) {
+    let mut bytes = Vec::with_capacity(1024);
+    let mut lines = Vec::with_capacity(512);
+    match core.policy.mode {
+        Mode::Mirror => {
+            mirrored_contacts(core, verdict, &mut lines);
+            relay::write_proxied(verdict.response, Some(&lines), &mut bytes);
+        }
+        Mode::Contact => restored(core, now, verdict, (&mut lines, &mut bytes)),
+    }
+    let reply = ReadyReply {
+        flow: verdict.request.flow,
+        txn: Some(verdict.asking.arrival.txn),
+        status: verdict.response.status().unwrap_or(200),
+        bytes: &bytes,
+    };
+    core.reply(now, seq, reply, out);
+}
+
+fn restored(
+    core: &Core,
+    now: Now,
+    verdict: &Verdict<'_, '_>,
+    (lines, bytes): (&mut Vec<u8>, &mut Vec<u8>),
+) {
+    let request = verdict.request;
+    let own = claimed(core, verdict.id);
+    let own: SmallVec<[Option<BindingId>; 2]> = own.into_iter().map(Some).collect();
+    let listed = super::listed(core, request, &own);
+    for binding in &listed {
+        lines.extend_from_slice(b"Contact: ");
+        write_contact(binding, binding.remaining(now.mono), lines);
+        lines.extend_from_slice(b"\r\n");
+    }
+    let first = own.iter().flatten().find_map(|id| core.table.binding(*id));
+    let listing = Listing {
+        bindings: &listed,
+        expires: first.map(|binding| binding.remaining(now.mono)),
+        server: "",
+        path_support: request.path_support,
+    };
+    if let Some(path) = listing.own_path() {
+        lines.extend_from_slice(b"Path: ");
+        lines.extend_from_slice(path);
+        lines.extend_from_slice(b"\r\n");
+    }
+    let how = Restored {
+        request: request.message,
+        came_by: request.flow,
+        tag: &core.keys.to_tag(request.call_id(), request.from_tag()),
+        contacts: lines,
+        expires: listing.expires,
+        challenge: Challenge::Verbatim,
+    };
+    relay::write_restored(verdict.response, &how, bytes);
+}
+
+/// In `mirror` the device sees the main registrar's list, with every token turned back into the
+/// contact it stands for.
+fn mirrored_contacts(core: &Core, verdict: &Verdict<'_, '_>, lines: &mut Vec<u8>) {
+    let param = &core.policy.upstream.token_param;
+    for value in verdict.response.values(Name::Contact) {
+        let contact = match sip::header::contact::Contact::parse(value) {
+            Ok(sip::header::contact::Contact::Addr(contact)) => contact,
+            _ => continue,
+        };
+        let ours = reconcile::ours(contact.addr.uri, &core.keys, param);
+        lines.extend_from_slice(b"Contact: ");
+        match ours.and_then(|id| core.table.binding(id)) {
+            Some(binding) => {
+                let expires = contact.expires.map_or_else(
+                    || binding.lease.until.seconds_after(verdict.sent_at),
+                    |delta| delta.0,
+                );
+                write_contact(binding, expires, lines);
+            }
+            None => lines.extend_from_slice(value),
+        }
+        lines.extend_from_slice(b"\r\n");
+    }
+}
+
+/// A refusal. R16: a definitive one ends the binding, if it answers the binding's own flow; no
+/// other refusal ends anything.
+pub(super) fn on_rejected(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    asking: &Asking,
+    status: u16,
+    out: &mut Outbox,
+) {
+    let Some(conversation) = core.conversations.get(id) else {
+        return;
+    };
+    out.event(Event::RegisterRejected {
+        aor: Core::aor_text(&conversation.aor),
+        source: asking.arrival.flow.remote,
+        status,
+    });
+    if !core.policy.upstream.definitive.contains(&status) {
+        return;
+    }
+    let rule = core.policy.registration.flow_match;
+    let ended: SmallVec<[BindingId; 2]> = conversation
+        .claims
+        .iter()
+        .filter_map(|claim| core.table.binding(claim.binding))
+        .filter(|binding| flows_match(&asking.arrival.flow, &binding.flow, rule))
+        .map(|binding| binding.id)
+        .collect();
+    let cause = RemovalCause::Rejected;
+    let changes = ended.iter().map(|id| {
+        Change::of(
+            *id,
+            Op::Remove {
+                binding: *id,
+                cause,
+            },
+        )
+    });
+    let changes: Vec<Change> = changes.collect();
+    if changes.is_empty() {
+        return;
+    }
+    let aor = conversation.aor.clone();
+    let (_, removed) = core.commit(now, changes, out);
+    for binding in removed {
+        let aor = Core::aor_text(&aor);
+        out.event(Event::BindingRemoved {
+            aor,
+            binding: binding.id,
+            cause,
+        });
+    }
+    // The main registrar has said its last word about them: nothing is left to be given back.
+    if let Some(conversation) = core.conversations.get_mut(id) {
+        for claim in conversation
+            .claims
+            .iter_mut()
+            .filter(|c| ended.contains(&c.binding))
+        {
+            claim.hold = Hold::Reserved(Box::default());
+        }
+    }
+}
+
+/// D14: a pure refresh whose renewal got no usable answer is carried by what is left of its lease.
+/// Whether it was.
+pub(super) fn on_outage(core: &mut Core, now: Now, asking: &Asking, out: &mut Outbox) -> bool {
+    let Ok(message) = Message::parse(&asking.arrival.bytes) else {
+        return false;
+    };
+    let Some(request) = reread(core, &message, asking.arrival.flow) else {
+        return false;
+    };
+    let devices = devices_of(core, &request);
+    let Some(refreshes) = super::outage_refreshes(core, now, &request, &devices) else {
+        return false;
+    };
+    core.counters.decided(Row::D14);
+    for refresh in refreshes {
+        core.table
+            .apply(Change::of(refresh.binding, Op::Refresh(refresh)));
+    }
+    let listed = super::listed(core, &request, &devices);
+    let own = devices
+        .iter()
+        .flatten()
+        .next()
+        .and_then(|id| core.table.binding(*id));
+    let listing = Listing {
+        bindings: &listed,
+        expires: own.map(|binding| binding.remaining(now.mono)),
+        server: &core.policy.server_header,
+        path_support: request.path_support,
+    };
+    let seq = listed
+        .iter()
+        .map(|binding| binding.pending)
+        .max()
+        .unwrap_or_default();
+    let mut bytes = Vec::with_capacity(1024);
+    reply::write_ok(
+        &message,
+        request.flow,
+        &core.keys,
+        now,
+        &listing,
+        &mut bytes,
+    );
+    drop(listed);
+    let (flow, txn) = (request.flow, Some(asking.arrival.txn));
+    core.reply(
+        now,
+        seq,
+        ReadyReply {
+            flow,
+            txn,
+            status: 200,
+            bytes: &bytes,
+        },
+        out,
+    );
+    true
+}

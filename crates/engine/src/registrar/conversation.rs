@@ -1,0 +1,316 @@
+//! `Conversation`: what is being said with the main registrar on one lease.
+//!
+//! At most one REGISTER is under way on a lease (R6); others wait their turn here, bounded. A
+//! conversation begins with a device's REGISTER, or with our own wish to give a lease back, and
+//! ends with a final answer; after a challenge it lingers, so that the second leg meets the same
+//! lease, addresses and node.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use crate::clock::{Mono, Seconds};
+use crate::flow::Flow;
+use crate::ids::{AorHash, BindingId, LeaseId, NodeId};
+use crate::limits;
+use crate::location::Binding;
+use crate::registrar::decision::ForwardReason;
+use crate::txn::{ClientTxn, ServerTxn};
+
+/// What is being said on one lease.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    /// Whose registration it is about.
+    pub(crate) aor: Box<[u8]>,
+    /// Keyed hash of the AoR.
+    pub(crate) hash: AorHash,
+    /// The node spoken with.
+    pub(crate) node: NodeId,
+    /// The lease.
+    pub(crate) lease: LeaseId,
+    /// The last CSeq used on it.
+    pub(crate) cseq: u32,
+    /// The addresses that the Contacts sent upstream carry, in the request's order.
+    pub(crate) claims: SmallVec<[Claim; 1]>,
+    /// How far it is.
+    pub(crate) phase: Phase,
+    /// Who waits for it.
+    pub(crate) waiting: VecDeque<Arrival>,
+}
+
+/// One address that a Contact sent upstream carries.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    /// The address.
+    pub(crate) binding: BindingId,
+    /// What stands behind it.
+    pub(crate) hold: Hold,
+}
+
+/// What stands behind a claimed address.
+#[derive(Debug)]
+pub(crate) enum Hold {
+    /// Nothing yet: it is reserved for a device that this is the Contact URI of.
+    Reserved(Box<[u8]>),
+    /// A committed binding.
+    Committed,
+    /// A binding that is gone here but not yet at the main registrar.
+    Departed(Box<Binding>),
+}
+
+/// How far a conversation is.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// A device's REGISTER is under way.
+    Asking(Box<Asking>),
+    /// It was challenged; the device may answer until then.
+    Challenged {
+        /// Keyed hashes of the nonces.
+        nonces: SmallVec<[u64; 2]>,
+        /// The end of its patience.
+        until: Mono,
+    },
+    /// Our own removal of the lease is under way.
+    Releasing {
+        /// Its transaction.
+        client: ClientTxn,
+        /// Which try this is, from 1.
+        attempt: u32,
+    },
+    /// Our own removal waits to be tried (again).
+    Resting {
+        /// How many tries there were.
+        attempt: u32,
+        /// When the next is due.
+        until: Mono,
+    },
+}
+
+/// A device's REGISTER under way.
+#[derive(Debug)]
+pub(crate) struct Asking {
+    /// What arrived.
+    pub(crate) arrival: Arrival,
+    /// Lifetime asked for upstream.
+    pub(crate) asked: Seconds,
+    /// Which try it is.
+    pub(crate) leg: Leg,
+}
+
+/// Which try a forwarded REGISTER is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leg {
+    /// As the device sent it.
+    First,
+    /// Repeated with a longer lifetime after a 423: its credentials may be spent (R5).
+    Raised,
+}
+
+/// A REGISTER of a device that is to go upstream, as it came.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// The message.
+    pub(crate) bytes: Box<[u8]>,
+    /// How it came.
+    pub(crate) flow: Flow,
+    /// Its server transaction.
+    pub(crate) txn: ServerTxn,
+    /// When it came; its deadline counts from here.
+    pub(crate) at: Mono,
+    /// Why it goes upstream.
+    pub(crate) reason: ForwardReason,
+}
+
+/// Handle of a conversation: place and generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ConversationId {
+    index: u32,
+    generation: u32,
+}
+
+/// All conversations of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct Conversations {
+    places: Vec<(u32, Option<Box<Conversation>>)>,
+    free: Vec<u32>,
+    by_aor: HashTable<(AorHash, u32)>,
+    asking: usize,
+}
+
+impl ConversationId {
+    /// In one number, for owners of client transactions and timers.
+    pub(crate) const fn pack(self) -> u64 {
+        ((self.index as u64) << 32) | self.generation as u64
+    }
+
+    /// Back from one number.
+    pub(crate) const fn unpack(packed: u64) -> Self {
+        Self {
+            index: (packed >> 32) as u32,
+            generation: packed as u32,
+        }
+    }
+}
+
+impl Conversations {
+    /// Begins a conversation; `None` when there are too many, of this AoR or in all.
+    pub(crate) fn begin(&mut self, conversation: Conversation) -> Option<ConversationId> {
+        let own = matches!(conversation.phase, Phase::Resting { .. });
+        let bound = if own {
+            limits::RELEASES + limits::CONVERSATIONS
+        } else {
+            limits::CONVERSATIONS
+        };
+        let hash = conversation.hash;
+        if self.len() >= bound || (!own && self.of(hash).count() >= limits::CONVERSATIONS_PER_AOR) {
+            return None;
+        }
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => {
+                self.places.push((0, None));
+                u32::try_from(self.places.len() - 1).ok()?
+            }
+        };
+        let place = self.places.get_mut(index as usize)?;
+        debug_assert!(place.1.is_none());
+        place.1 = Some(Box::new(conversation));
+        self.by_aor
+            .insert_unique(hash.0, (hash, index), |(hash, _)| hash.0);
+        Some(ConversationId {
+            index,
+            generation: place.0,
+        })
+    }
+
+    /// Ends a conversation and hands it back.
+    pub(crate) fn end(&mut self, id: ConversationId) -> Option<Box<Conversation>> {
+        let place = self
+            .places
+            .get_mut(id.index as usize)
+            .filter(|p| p.0 == id.generation)?;
+        let conversation = place.1.take()?;
+        place.0 = place.0.wrapping_add(1);
+        self.free.push(id.index);
+        let entry = self
+            .by_aor
+            .find_entry(conversation.hash.0, |(_, index)| *index == id.index);
+        if let Ok(entry) = entry {
+            entry.remove();
+        }
+        Some(conversation)
+    }
+
+    pub(crate) fn get(&self, id: ConversationId) -> Option<&Conversation> {
+        let place = self
+            .places
+            .get(id.index as usize)
+            .filter(|p| p.0 == id.generation)?;
+        place.1.as_deref()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ConversationId) -> Option<&mut Conversation> {
+        let place = self
+            .places
+            .get_mut(id.index as usize)
+            .filter(|p| p.0 == id.generation)?;
+        place.1.as_deref_mut()
+    }
+
+    /// The conversations of an AoR.
+    pub(crate) fn of(
+        &self,
+        hash: AorHash,
+    ) -> impl Iterator<Item = (ConversationId, &Conversation)> {
+        self.by_aor
+            .iter_hash(hash.0)
+            .filter(move |entry| entry.0 == hash)
+            .filter_map(|entry| {
+                let (generation, conversation) = self.places.get(entry.1 as usize)?;
+                let id = ConversationId {
+                    index: entry.1,
+                    generation: *generation,
+                };
+                Some((id, conversation.as_deref()?))
+            })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_aor.len()
+    }
+
+    /// Addresses that conversations hold in reserve.
+    pub(crate) fn reserved_claims(&self) -> usize {
+        let claims = self
+            .places
+            .iter()
+            .filter_map(|(_, c)| c.as_deref())
+            .flat_map(|c| &c.claims);
+        claims
+            .filter(|claim| !matches!(claim.hold, Hold::Committed))
+            .count()
+    }
+
+    /// Panics where the table contradicts itself; for debug builds and tests.
+    pub(crate) fn check_invariants(&self) {
+        let all = || self.places.iter().filter_map(|(_, c)| c.as_deref());
+        assert_eq!(
+            all().count(),
+            self.by_aor.len(),
+            "a conversation is not indexed"
+        );
+        let asking = all()
+            .filter(|c| matches!(c.phase, Phase::Asking(_)))
+            .count();
+        assert_eq!(
+            asking, self.asking,
+            "conversations under way are miscounted"
+        );
+        for conversation in all() {
+            assert!(conversation.waiting.len() <= limits::WAITING_PER_LEASE);
+            let idle = !matches!(conversation.phase, Phase::Asking(_));
+            assert!(
+                !idle || conversation.waiting.is_empty(),
+                "somebody waits for nothing"
+            );
+        }
+    }
+
+    /// Whether a registration of this binding is under way, so that its expiry should wait.
+    pub(crate) fn is_asking_for(&self, hash: AorHash, binding: BindingId) -> bool {
+        self.of(hash).any(|(_, conversation)| {
+            matches!(conversation.phase, Phase::Asking(_))
+                && conversation
+                    .claims
+                    .iter()
+                    .any(|claim| claim.binding == binding)
+        })
+    }
+
+    /// REGISTERs of devices under way upstream.
+    pub(crate) fn asking(&self) -> usize {
+        self.asking
+    }
+
+    /// Moves a conversation to another phase and hands back the old one.
+    pub(crate) fn enter(&mut self, id: ConversationId, phase: Phase) -> Option<Phase> {
+        let begins = matches!(phase, Phase::Asking(_));
+        let old = core::mem::replace(&mut self.get_mut(id)?.phase, phase);
+        self.asking += usize::from(begins);
+        self.asking = self
+            .asking
+            .saturating_sub(usize::from(matches!(old, Phase::Asking(_))));
+        Some(old)
+    }
+}
+
+impl Phase {
+    /// A phase that stands between two others within one call.
+    pub(crate) const fn between() -> Self {
+        Self::Resting {
+            attempt: 0,
+            until: Mono::NEVER,
+        }
+    }
+}

@@ -1,0 +1,414 @@
+//! The REGISTER that goes upstream: the device's, patched. Pure: what to write comes in, bytes come
+//! out. Every header that we don't own stays as it was, byte for byte (R6, R7).
+
+use sip::header::expires::DeltaSeconds;
+use sip::header::list::Elements;
+use sip::header::max_forwards::MaxForwards;
+use sip::{Header, Message, Name, Params, Patch};
+
+use crate::clock::Seconds;
+use crate::flow::Flow;
+use crate::registrar::request::Wanted;
+use crate::token::TOKEN_LENGTH;
+
+/// Default Max-Forwards of a request that has none (RFC 3261 §16.6 step 3).
+const MAX_FORWARDS: u32 = 70;
+
+/// What is written into the REGISTER.
+#[derive(Debug)]
+pub(crate) struct Outgoing<'a> {
+    /// Branch of our Via.
+    pub(crate) branch: &'a [u8],
+    /// `host[:port]` of our Via and Contact.
+    pub(crate) advertise: &'a str,
+    /// Transport token of our Via.
+    pub(crate) transport: &'a str,
+    /// Name of the URI parameter that carries a token.
+    pub(crate) token_param: &'a str,
+    /// How the device came: goes into its Via where that stays.
+    pub(crate) came_by: Flow,
+    /// Whose request it is to the main registrar.
+    pub(crate) voice: Voice<'a>,
+    /// Tokens, one for each wanted contact.
+    pub(crate) tokens: &'a [[u8; TOKEN_LENGTH]],
+}
+
+/// Whose request it is to the main registrar.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Voice<'a> {
+    /// The device's own, proxied (`mirror`).
+    Device,
+    /// Ours, on a lease.
+    Lease(LeaseVoice<'a>),
+}
+
+/// What a lease says of itself (R6).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeaseVoice<'a> {
+    /// Call-ID.
+    pub(crate) call_id: &'a [u8],
+    /// From-tag.
+    pub(crate) tag: &'a [u8],
+    /// CSeq number.
+    pub(crate) cseq: u32,
+    /// Lifetime asked for (R5); contacts that leave ask 0 all the same.
+    pub(crate) expires: Seconds,
+}
+
+/// Appends the REGISTER.
+pub(crate) fn write(
+    message: &Message<'_>,
+    contacts: &[Wanted<'_>],
+    how: &Outgoing<'_>,
+    out: &mut Vec<u8>,
+) {
+    let mut patch = Patch::new(message);
+    let mut text = Vec::with_capacity(256);
+    via(&mut patch, message, how, &mut text);
+    max_forwards(&mut patch, message, &mut text);
+    if let Some(route) = message.header(Name::Route) {
+        own_route(&mut patch, &route);
+    }
+    if let Voice::Lease(voice) = how.voice {
+        identity(&mut patch, message, voice, &mut text);
+        message
+            .headers_named(Name::Path)
+            .for_each(|path| patch.remove_header(&path));
+    }
+    lifetime(&mut patch, message, contacts, how, &mut text);
+    if !contacts.is_empty() {
+        contact_lines(&mut patch, message, contacts, how, &mut text);
+        message
+            .headers_named(Name::Supported)
+            .for_each(|supported| {
+                option_tags(&mut patch, &supported, &mut text);
+            });
+    }
+    patch.write(out);
+}
+
+/// Our Via: on top of the device's where we proxy, alone where we speak ourselves.
+fn via(patch: &mut Patch<'_, '_>, message: &Message<'_>, how: &Outgoing<'_>, text: &mut Vec<u8>) {
+    let Some(top) = message.header(Name::Via) else {
+        return;
+    };
+    text.clear();
+    text.extend_from_slice(b"Via: SIP/2.0/");
+    text.extend_from_slice(how.transport.as_bytes());
+    text.push(b' ');
+    text.extend_from_slice(how.advertise.as_bytes());
+    text.extend_from_slice(b";branch=");
+    text.extend_from_slice(how.branch);
+    text.extend_from_slice(b";rport\r\n");
+    patch.insert(top.line.start, &text);
+    match how.voice {
+        Voice::Lease(_) => {
+            message
+                .headers_named(Name::Via)
+                .for_each(|via| patch.remove_header(&via));
+        }
+        Voice::Device => {
+            // RFC 3261 §18.2.1 and RFC 3581 §4: the next hop learns where the device is.
+            let Some(value) = message.values(Name::Via).next() else {
+                return;
+            };
+            let Some(span) = message.span_of(value) else {
+                return;
+            };
+            text.clear();
+            sip::build::push_received_via(text, value, how.came_by.remote.into());
+            patch.replace(span, &text);
+        }
+    }
+}
+
+fn max_forwards(patch: &mut Patch<'_, '_>, message: &Message<'_>, text: &mut Vec<u8>) {
+    text.clear();
+    match message.header(Name::MaxForwards) {
+        Some(header) => {
+            let hops = MaxForwards::parse(header.value).map_or(MAX_FORWARDS, |hops| hops.0.into());
+            sip::number::push_decimal(text, hops.saturating_sub(1).into());
+            patch.replace_value(&header, &text);
+        }
+        None => {
+            let Some(top) = message.header(Name::Via) else {
+                return;
+            };
+            text.extend_from_slice(b"Max-Forwards: ");
+            sip::number::push_decimal(text, MAX_FORWARDS.into());
+            text.extend_from_slice(b"\r\n");
+            patch.insert(top.line.start, &text);
+        }
+    }
+}
+
+/// The topmost Route named the way to us (RFC 3261 §16.4).
+fn own_route(patch: &mut Patch<'_, '_>, route: &Header<'_>) {
+    match without_first(route.value) {
+        Some(rest) => patch.replace_value(route, rest),
+        None => patch.remove_header(route),
+    }
+}
+
+/// A list without its first element; `None` when there is nothing left.
+pub(crate) fn without_first(value: &[u8]) -> Option<&[u8]> {
+    let mut elements = Elements::of(value);
+    elements.next();
+    let second = elements.next()?;
+    value.get(second.as_ptr() as usize - value.as_ptr() as usize..)
+}
+
+fn identity(
+    patch: &mut Patch<'_, '_>,
+    message: &Message<'_>,
+    voice: LeaseVoice<'_>,
+    text: &mut Vec<u8>,
+) {
+    if let Some(call_id) = message.header(Name::CallId) {
+        patch.replace_value(&call_id, voice.call_id);
+    }
+    if let Some(cseq) = message.header(Name::CSeq) {
+        text.clear();
+        sip::number::push_decimal(text, voice.cseq.into());
+        text.extend_from_slice(b" REGISTER");
+        patch.replace_value(&cseq, &text);
+    }
+    let Some(from) = message.header(Name::From) else {
+        return;
+    };
+    match message.span_of(crate::registrar::request::from_tag(message)) {
+        Some(tag) if tag.start < tag.end => patch.replace(tag, voice.tag),
+        _ => {
+            text.clear();
+            text.extend_from_slice(from.value);
+            text.extend_from_slice(b";tag=");
+            text.extend_from_slice(voice.tag);
+            patch.replace_value(&from, &text);
+        }
+    }
+}
+
+/// The Expires header says what the Contacts say; one that cannot be read is not passed on.
+fn lifetime(
+    patch: &mut Patch<'_, '_>,
+    message: &Message<'_>,
+    contacts: &[Wanted<'_>],
+    how: &Outgoing<'_>,
+    text: &mut Vec<u8>,
+) {
+    let Some(header) = message.header(Name::Expires) else {
+        return;
+    };
+    let seconds = match how.voice {
+        Voice::Device if DeltaSeconds::parse(header.value).is_ok() => return,
+        Voice::Device => crate::registrar::request::MALFORMED_EXPIRES,
+        Voice::Lease(_) if contacts.is_empty() => return,
+        Voice::Lease(_) if contacts.iter().all(Wanted::is_removal) => 0,
+        Voice::Lease(voice) => voice.expires,
+    };
+    text.clear();
+    sip::number::push_decimal(text, seconds.into());
+    patch.replace_value(&header, &text);
+}
+
+fn contact_lines(
+    patch: &mut Patch<'_, '_>,
+    message: &Message<'_>,
+    contacts: &[Wanted<'_>],
+    how: &Outgoing<'_>,
+    text: &mut Vec<u8>,
+) {
+    let Some(first) = message.header(Name::Contact) else {
+        return;
+    };
+    text.clear();
+    for (wanted, token) in contacts.iter().zip(how.tokens) {
+        text.extend_from_slice(b"Contact: ");
+        write_uri(wanted.user, how, token, text);
+        let expires = match how.voice {
+            Voice::Lease(_) if wanted.is_removal() => Some(0),
+            Voice::Lease(voice) => Some(voice.expires),
+            Voice::Device => wanted
+                .params
+                .get("expires")
+                .map(|_| wanted.asked.unwrap_or(0)),
+        };
+        write_params(wanted.params, expires, text);
+        text.extend_from_slice(b"\r\n");
+    }
+    patch.insert(first.line.start, &text);
+    message
+        .headers_named(Name::Contact)
+        .for_each(|contact| patch.remove_header(&contact));
+}
+
+fn write_uri(
+    user: Option<&[u8]>,
+    how: &Outgoing<'_>,
+    token: &[u8; TOKEN_LENGTH],
+    text: &mut Vec<u8>,
+) {
+    text.extend_from_slice(b"<sip:");
+    if let Some(user) = user.filter(|user| !user.is_empty()) {
+        text.extend_from_slice(user);
+        text.push(b'@');
+    }
+    text.extend_from_slice(how.advertise.as_bytes());
+    text.push(b';');
+    text.extend_from_slice(how.token_param.as_bytes());
+    text.push(b'=');
+    text.extend_from_slice(token);
+    text.push(b'>');
+}
+
+/// The header parameters that go upstream: all but the lifetime, which is ours to say, and
+/// `reg-id`, whose flows end here (R7).
+fn write_params(params: Params<'_>, expires: Option<Seconds>, text: &mut Vec<u8>) {
+    for param in params.iter() {
+        let ours = param.name.eq_ignore_ascii_case(b"expires")
+            || param.name.eq_ignore_ascii_case(b"reg-id");
+        if ours {
+            continue;
+        }
+        text.push(b';');
+        text.extend_from_slice(param.name);
+        if let Some(value) = param.value {
+            text.push(b'=');
+            text.extend_from_slice(value);
+        }
+    }
+    if let Some(expires) = expires {
+        text.extend_from_slice(b";expires=");
+        sip::number::push_decimal(text, expires.into());
+    }
+}
+
+/// `outbound` and `gruu` speak of the Contact the device sent, not of ours (R7).
+fn option_tags(patch: &mut Patch<'_, '_>, supported: &Header<'_>, text: &mut Vec<u8>) {
+    let ends_here =
+        |tag: &[u8]| tag.eq_ignore_ascii_case(b"outbound") || tag.eq_ignore_ascii_case(b"gruu");
+    if !Elements::of(supported.value).any(ends_here) {
+        return;
+    }
+    text.clear();
+    for tag in Elements::of(supported.value).filter(|tag| !ends_here(tag)) {
+        if !text.is_empty() {
+            text.extend_from_slice(b", ");
+        }
+        text.extend_from_slice(tag);
+    }
+    match text.is_empty() {
+        true => patch.remove_header(supported),
+        false => patch.replace_value(supported, &text),
+    }
+}
+
+/// What a REGISTER of our own says: a lease given back (R9).
+#[derive(Debug)]
+pub(crate) struct Removal<'a> {
+    /// Branch of our Via.
+    pub(crate) branch: &'a [u8],
+    /// `host[:port]` of our Via and Contact.
+    pub(crate) advertise: &'a str,
+    /// Transport token of our Via.
+    pub(crate) transport: &'a str,
+    /// Name of the URI parameter that carries a token.
+    pub(crate) token_param: &'a str,
+    /// The AoR, canonical.
+    pub(crate) aor: &'a [u8],
+    /// Call-ID, From-tag and CSeq of the lease.
+    pub(crate) voice: LeaseVoice<'a>,
+    /// Tokens of the contacts to go, with the user part each was registered under.
+    pub(crate) contacts: &'a [(Option<&'a [u8]>, [u8; TOKEN_LENGTH])],
+}
+
+/// Appends a REGISTER that ends contacts of a lease.
+pub(crate) fn write_removal(removal: &Removal<'_>, out: &mut Vec<u8>) {
+    let host = removal
+        .aor
+        .rsplit(|byte| *byte == b'@')
+        .next()
+        .unwrap_or(removal.aor);
+    let how = Outgoing {
+        branch: removal.branch,
+        advertise: removal.advertise,
+        transport: removal.transport,
+        token_param: removal.token_param,
+        came_by: Flow::udp(crate::ListenerId(0), ([0, 0, 0, 0], 0).into()),
+        voice: Voice::Lease(removal.voice),
+        tokens: &[],
+    };
+    let mut line = |parts: &[&[u8]]| {
+        parts.iter().for_each(|part| out.extend_from_slice(part));
+    };
+    line(&[b"REGISTER sip:", host, b" SIP/2.0\r\n"]);
+    line(&[
+        b"Via: SIP/2.0/",
+        how.transport.as_bytes(),
+        b" ",
+        how.advertise.as_bytes(),
+    ]);
+    line(&[b";branch=", how.branch, b";rport\r\nMax-Forwards: 70\r\n"]);
+    line(&[
+        b"From: <sip:",
+        removal.aor,
+        b">;tag=",
+        removal.voice.tag,
+        b"\r\n",
+    ]);
+    line(&[
+        b"To: <sip:",
+        removal.aor,
+        b">\r\nCall-ID: ",
+        removal.voice.call_id,
+        b"\r\nCSeq: ",
+    ]);
+    sip::number::push_decimal(out, removal.voice.cseq.into());
+    out.extend_from_slice(b" REGISTER\r\n");
+    for (user, token) in removal.contacts {
+        out.extend_from_slice(b"Contact: ");
+        write_uri(*user, &how, token, out);
+        out.extend_from_slice(b";expires=0\r\n");
+    }
+    out.extend_from_slice(b"Expires: 0\r\nContent-Length: 0\r\n\r\n");
+}
+
+/// What an OPTIONS of our own says: is anybody there?
+#[derive(Debug)]
+pub(crate) struct Probe<'a> {
+    /// Branch of our Via.
+    pub(crate) branch: &'a [u8],
+    /// `host[:port]` of our Via and Contact.
+    pub(crate) advertise: &'a str,
+    /// Transport token of our Via.
+    pub(crate) transport: &'a str,
+    /// `host:port` of whom we ask.
+    pub(crate) target: core::net::SocketAddr,
+    /// Makes Call-ID and tag.
+    pub(crate) call_id: &'a [u8],
+}
+
+/// Appends an OPTIONS (RFC 3261 §11) that asks whether a node is alive.
+pub(crate) fn write_probe(probe: &Probe<'_>, out: &mut Vec<u8>) {
+    let target = probe.target.to_string();
+    let parts: [&[u8]; 17] = [
+        b"OPTIONS sip:",
+        target.as_bytes(),
+        b" SIP/2.0\r\nVia: SIP/2.0/",
+        probe.transport.as_bytes(),
+        b" ",
+        probe.advertise.as_bytes(),
+        b";branch=",
+        probe.branch,
+        b";rport\r\nMax-Forwards: 70\r\nFrom: <sip:",
+        probe.advertise.as_bytes(),
+        b">;tag=",
+        probe.call_id,
+        b"\r\nTo: <sip:",
+        target.as_bytes(),
+        b">\r\nCall-ID: ",
+        probe.call_id,
+        b"\r\nCSeq: 1 OPTIONS\r\nAccept: application/sdp\r\nContent-Length: 0\r\n\r\n",
+    ];
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+}

@@ -1,0 +1,382 @@
+//! Leases given back (R9): when a device is gone, the main registrar is told with the lease's own
+//! identity, until it agrees, refuses, or the lease has run out by itself.
+//!
+//! At most [`limits::RELEASES_IN_FLIGHT`] are under way; the others wait in line, so that a site
+//! that dies at once does not flood the main registrar.
+
+use std::collections::VecDeque;
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::clock::{Mono, Now};
+use crate::core::{Armed, Core, Purpose};
+use crate::event::{Event, ReleaseOutcome};
+use crate::ids::AorHash;
+use crate::limits;
+use crate::location::{Binding, Lease};
+use crate::output::Outbox;
+use crate::policy::Mode;
+use crate::registrar::conversation::{Claim, Conversation, ConversationId, Hold, Phase};
+use crate::registrar::forward;
+use crate::registrar::outgoing::{self, LeaseVoice, Removal};
+use crate::token::{self, TOKEN_LENGTH};
+use crate::txn::{ClientRequest, Kind};
+
+/// Begins to give back the lease of a removed binding.
+pub(crate) fn begin(
+    core: &mut Core,
+    now: Now,
+    aor: Box<[u8]>,
+    hash: AorHash,
+    binding: Box<Binding>,
+    out: &mut Outbox,
+) {
+    // In `mirror` the registration is the device's own; it ends as it began, without us.
+    if core.policy.mode == Mode::Mirror || binding.lease.until <= now.mono {
+        return core.table.release(binding.id);
+    }
+    if join(core, &aor, hash, &binding) {
+        return;
+    }
+    let (address, lease) = (binding.id, binding.lease);
+    let cseq = last_cseq(core, hash, &aor, lease);
+    let text = Core::aor_text(&aor);
+    let begun = core.conversations.begin(Conversation {
+        aor,
+        hash,
+        node: lease.node,
+        lease: lease.id,
+        cseq,
+        claims: smallvec![Claim {
+            binding: address,
+            hold: Hold::Departed(binding)
+        }],
+        phase: Phase::Resting {
+            attempt: 0,
+            until: now.mono,
+        },
+        waiting: VecDeque::new(),
+    });
+    match begun {
+        Some(id) => queue(core, now, id, out),
+        None => {
+            core.table.release(address);
+            out.event(Event::LeaseReleased {
+                aor: text,
+                outcome: ReleaseOutcome::Crowded,
+            });
+        }
+    }
+}
+
+/// A lease of several contacts is given back in one REGISTER where they go together.
+fn join(core: &mut Core, aor: &[u8], hash: AorHash, binding: &Binding) -> bool {
+    let waits = |conversation: &Conversation| {
+        *conversation.aor == *aor
+            && conversation.lease == binding.lease.id
+            && matches!(conversation.phase, Phase::Resting { attempt: 0, .. })
+            && conversation.claims.len() < limits::CONTACTS_PER_REGISTER
+    };
+    let found = core
+        .conversations
+        .of(hash)
+        .find(|(_, c)| waits(c))
+        .map(|(id, _)| id);
+    let Some(conversation) = found.and_then(|id| core.conversations.get_mut(id)) else {
+        return false;
+    };
+    let hold = Hold::Departed(Box::new(binding.clone()));
+    conversation.claims.push(Claim {
+        binding: binding.id,
+        hold,
+    });
+    true
+}
+
+/// The last CSeq used on a lease: by a binding that has it, or by a conversation on it.
+pub(super) fn last_cseq(core: &Core, hash: AorHash, aor: &[u8], lease: Lease) -> u32 {
+    let of_bindings = core
+        .table
+        .bindings_of(hash, aor)
+        .filter(|binding| binding.lease.id == lease.id)
+        .map(|binding| binding.lease.cseq);
+    let of_conversations = core
+        .conversations
+        .of(hash)
+        .filter(|(_, conversation)| conversation.lease == lease.id)
+        .map(|(_, conversation)| conversation.cseq);
+    of_bindings
+        .chain(of_conversations)
+        .max()
+        .unwrap_or(0)
+        .max(lease.cseq)
+}
+
+/// A conversation with departed bindings goes on as a release.
+pub(super) fn resume(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
+    core.conversations.enter(
+        id,
+        Phase::Resting {
+            attempt: 0,
+            until: now.mono,
+        },
+    );
+    let Some(conversation) = core.conversations.get_mut(id) else {
+        return;
+    };
+    let (departed, others): (SmallVec<[Claim; 1]>, SmallVec<[Claim; 1]>) =
+        core::mem::take(&mut conversation.claims)
+            .into_iter()
+            .partition(|claim| matches!(claim.hold, Hold::Departed(_)));
+    conversation.claims = departed;
+    for claim in others {
+        if matches!(claim.hold, Hold::Reserved(_)) {
+            core.table.release(claim.binding);
+        }
+    }
+    queue(core, now, id, out);
+}
+
+/// What was just accepted upstream is not wanted here: its contacts are given back.
+pub(super) fn undo(core: &mut Core, id: ConversationId, until: Mono) {
+    let Some(conversation) = core.conversations.get_mut(id) else {
+        return;
+    };
+    let (id_of_lease, cseq, node) = (conversation.lease, conversation.cseq, conversation.node);
+    let lease = Lease {
+        id: id_of_lease,
+        cseq,
+        node,
+        epoch: 0,
+        granted: 0,
+        until,
+    };
+    let mut claims = core::mem::take(&mut conversation.claims);
+    for claim in &mut claims {
+        if let Hold::Reserved(uri) = &claim.hold
+            && let Some(phantom) = Binding::phantom(claim.binding, uri, lease)
+        {
+            claim.hold = Hold::Departed(Box::new(phantom));
+        }
+    }
+    if let Some(conversation) = core.conversations.get_mut(id) {
+        conversation.claims = claims;
+    }
+}
+
+/// `Contact: *` was accepted: what was still to be given back is gone as well.
+pub(super) fn forget(core: &mut Core, now: Now, hash: AorHash, aor: &[u8], out: &mut Outbox) {
+    let ours: SmallVec<[ConversationId; 4]> = core
+        .conversations
+        .of(hash)
+        .filter(|(_, conversation)| {
+            *conversation.aor == *aor
+                && matches!(
+                    conversation.phase,
+                    Phase::Releasing { .. } | Phase::Resting { attempt: 1.., .. }
+                )
+        })
+        .map(|(id, _)| id)
+        .collect();
+    for id in ours {
+        cancel(core, id, out);
+        forward::end(core, id);
+    }
+    pump(core, now, out);
+}
+
+/// Puts a release in line.
+pub(super) fn queue(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
+    core.release_queue.push_back(id);
+    pump(core, now, out);
+}
+
+/// Sends releases while there is room.
+fn pump(core: &mut Core, now: Now, out: &mut Outbox) {
+    while core.releasing < limits::RELEASES_IN_FLIGHT {
+        let Some(id) = core.release_queue.pop_front() else {
+            return;
+        };
+        send(core, now, id, out);
+    }
+}
+
+fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
+    let Some(conversation) = core.conversations.get(id) else {
+        return;
+    };
+    let Phase::Resting { attempt, .. } = conversation.phase else {
+        return;
+    };
+    let Some(until) = lease_end(conversation).filter(|until| *until > now.mono) else {
+        return conclude(core, id, ReleaseOutcome::Outlived, out);
+    };
+    let mut node = conversation.node;
+    if !core.peers.is_up(node) {
+        match core.peers.choose(&core.policy.upstream, conversation.hash) {
+            Some(other) => node = other,
+            None => return rest(core, now, id, attempt, until),
+        }
+    }
+    let policy = core.policy.clone();
+    let Some((flow, listener)) = core
+        .flow_to(node)
+        .and_then(|flow| Some((flow, policy.listeners.get(usize::from(flow.listener.0))?)))
+    else {
+        return rest(core, now, id, attempt, until);
+    };
+    let Some(conversation) = core.conversations.get_mut(id) else {
+        return;
+    };
+    conversation.node = node;
+    conversation.cseq = conversation.cseq.saturating_add(1);
+    let (lease, cseq) = (conversation.lease, conversation.cseq);
+    let branch = core.txns.new_branch();
+    let mut bytes = Vec::with_capacity(512);
+    let (call_id, tag) = (core.keys.lease_call_id(lease), core.keys.lease_tag(lease));
+    let contacts: SmallVec<[(Option<&[u8]>, [u8; TOKEN_LENGTH]); 2]> = conversation
+        .claims
+        .iter()
+        .filter_map(|claim| match &claim.hold {
+            Hold::Departed(binding) => Some((
+                user_of(binding.contact.uri()),
+                token::encode(&core.keys, claim.binding),
+            )),
+            Hold::Reserved(_) | Hold::Committed => None,
+        })
+        .collect();
+    let removal = Removal {
+        branch: branch.as_bytes(),
+        advertise: &listener.advertise,
+        transport: listener.transport.as_str(),
+        token_param: &policy.upstream.token_param,
+        aor: &conversation.aor,
+        voice: LeaseVoice {
+            call_id: &call_id,
+            tag: &tag,
+            cseq,
+            expires: 0,
+        },
+        contacts: &contacts,
+    };
+    outgoing::write_removal(&removal, &mut bytes);
+    drop(contacts);
+    let request = ClientRequest {
+        kind: Kind::NonInvite,
+        branch: &branch,
+        flow,
+        bytes: bytes.into(),
+        give_up_at: now.mono.plus(policy.upstream.deadline),
+        owner: Purpose::Conversation(id).pack(),
+    };
+    match core.txns.start_client(now, request, out) {
+        Ok(client) => {
+            core.counters.upstream_registers += 1;
+            core.releasing += 1;
+            core.conversations.enter(
+                id,
+                Phase::Releasing {
+                    client,
+                    attempt: attempt + 1,
+                },
+            );
+        }
+        Err(_) => rest(core, now, id, attempt, until),
+    }
+}
+
+fn user_of(uri: &[u8]) -> Option<&[u8]> {
+    sip::Uri::parse(uri).ok()?.user
+}
+
+/// When the last of the departed bindings' leases ends by itself.
+fn lease_end(conversation: &Conversation) -> Option<Mono> {
+    conversation
+        .claims
+        .iter()
+        .filter_map(|claim| match &claim.hold {
+            Hold::Departed(binding) => Some(binding.lease.until),
+            Hold::Reserved(_) | Hold::Committed => None,
+        })
+        .max()
+}
+
+/// Waits before the next try, longer each time, but not beyond the lease's own end.
+fn rest(core: &mut Core, now: Now, id: ConversationId, attempt: u32, end: Mono) {
+    let pause = limits::RELEASE_BACKOFF
+        .saturating_mul(1 << attempt.min(10))
+        .min(limits::RELEASE_BACKOFF_MAX);
+    let until = now.mono.plus(pause).min(end);
+    core.conversations.enter(
+        id,
+        Phase::Resting {
+            attempt: attempt.max(1),
+            until,
+        },
+    );
+    core.timers.arm(until, Armed::Conversation(id));
+}
+
+/// The main registrar answered a release.
+pub(super) fn on_answer(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    attempt: u32,
+    status: u16,
+    out: &mut Outbox,
+) {
+    core.releasing = core.releasing.saturating_sub(1);
+    match status {
+        200..300 => conclude(core, id, ReleaseOutcome::Removed, out),
+        401 | 407 => conclude(core, id, ReleaseOutcome::LeftToExpire, out),
+        408 | 500..600 => retry(core, now, id, attempt, out),
+        _ => conclude(core, id, ReleaseOutcome::Refused(status), out),
+    }
+    pump(core, now, out);
+}
+
+/// The main registrar did not answer a release.
+pub(super) fn on_silence(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    attempt: u32,
+    out: &mut Outbox,
+) {
+    core.releasing = core.releasing.saturating_sub(1);
+    retry(core, now, id, attempt, out);
+    pump(core, now, out);
+}
+
+fn retry(core: &mut Core, now: Now, id: ConversationId, attempt: u32, out: &mut Outbox) {
+    let end = core.conversations.get(id).and_then(lease_end);
+    match end.filter(|end| *end > now.mono) {
+        Some(end) => rest(core, now, id, attempt, end),
+        None => conclude(core, id, ReleaseOutcome::Outlived, out),
+    }
+}
+
+/// The device came back: its lease is not given back after all. The conversation stays, free for
+/// the device's REGISTER.
+pub(super) fn cancel(core: &mut Core, id: ConversationId, out: &mut Outbox) {
+    if let Some(Phase::Releasing { client, .. }) = core.conversations.enter(id, Phase::between()) {
+        core.txns.cancel_client(client);
+        core.releasing = core.releasing.saturating_sub(1);
+    }
+    if let Some(conversation) = core.conversations.get(id) {
+        let aor = Core::aor_text(&conversation.aor);
+        out.event(Event::LeaseReleased {
+            aor,
+            outcome: ReleaseOutcome::Cancelled,
+        });
+    }
+}
+
+fn conclude(core: &mut Core, id: ConversationId, outcome: ReleaseOutcome, out: &mut Outbox) {
+    if let Some(conversation) = core.conversations.get(id) {
+        let aor = Core::aor_text(&conversation.aor);
+        out.event(Event::LeaseReleased { aor, outcome });
+    }
+    forward::end(core, id);
+}

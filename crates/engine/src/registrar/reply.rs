@@ -1,0 +1,197 @@
+//! Answers of our own: the absorbed 200, and every refusal.
+
+use sip::header::name_addr::NameAddr;
+use sip::header::via::Via;
+use sip::{Message, Name, Response};
+
+use crate::clock::{Now, Seconds};
+use crate::flow::Flow;
+use crate::keys::Keys;
+use crate::location::Binding;
+use crate::registrar::decision::{Refusal, RefusalHeader};
+use crate::registrar::request::{PathSupport, from_tag, unknown_tags};
+
+/// Methods that are answered here.
+pub(crate) const ALLOW: &[u8] = b"REGISTER, OPTIONS";
+
+/// Where answers to a request go.
+///
+/// With `rport` back to where it came from (RFC 3581 §4); without it, to the port that the Via
+/// names (RFC 3261 §18.2.2), unless a NAT lies between, which such a port would not pass.
+pub(crate) fn answer_flow(message: &Message<'_>, flow: Flow) -> Flow {
+    let via = message
+        .values(Name::Via)
+        .next()
+        .and_then(|value| Via::parse(value).ok());
+    let Some(via) = via.filter(|via| !flow.transport.is_stream() && via.rport().is_none()) else {
+        return flow;
+    };
+    let direct = match (via.host, flow.remote.ip()) {
+        (sip::Host::V4(host), core::net::IpAddr::V4(ip)) => host == ip,
+        (sip::Host::V6(host), core::net::IpAddr::V6(ip)) => host == ip,
+        _ => false,
+    };
+    if !direct {
+        return flow;
+    }
+    let mut back = flow;
+    back.remote.set_port(via.port.unwrap_or(5060));
+    back
+}
+
+/// What a 200 to a REGISTER says besides the request's own headers.
+#[derive(Debug)]
+pub(crate) struct Listing<'a> {
+    /// The requester's contacts first, then those of its siblings (R4).
+    pub(crate) bindings: &'a [&'a Binding],
+    /// What the `Expires` header says: the requester's own promise.
+    pub(crate) expires: Option<Seconds>,
+    /// Value of the `Server` header; empty for none.
+    pub(crate) server: &'a str,
+    /// Whether the device understands Path.
+    pub(crate) path_support: PathSupport,
+}
+
+impl<'a> Listing<'a> {
+    /// The Path of the requester's own contact, for a device that understands it (RFC 3327 §5.3).
+    pub(crate) fn own_path(&self) -> Option<&'a [u8]> {
+        let path = self.bindings.first()?.contact.path();
+        (self.path_support == PathSupport::Supported && !path.is_empty()).then_some(path)
+    }
+}
+
+/// Appends the head of an answer: everything that comes from the request.
+fn begin<'o>(
+    message: &Message<'_>,
+    flow: Flow,
+    keys: &Keys,
+    (status, reason): (u16, &str),
+    out: &'o mut Vec<u8>,
+) -> Response<'o> {
+    let call_id = message
+        .header(Name::CallId)
+        .map_or(&b""[..], |header| header.value);
+    let tag = keys.to_tag(call_id, from_tag(message));
+    let mut response = Response::new(out, status, reason);
+    response.vias_from(message, Some(flow.remote.into()));
+    response.copy(message, Name::From);
+    response.to_with_tag(message, &tag);
+    response.copy(message, Name::CallId);
+    response.copy(message, Name::CSeq);
+    response
+}
+
+/// Appends a 200 that lists bindings.
+pub(crate) fn write_ok(
+    message: &Message<'_>,
+    flow: Flow,
+    keys: &Keys,
+    now: Now,
+    listing: &Listing<'_>,
+    out: &mut Vec<u8>,
+) {
+    let mut response = begin(message, flow, keys, (200, "OK"), out);
+    for binding in listing.bindings {
+        response.header_with("Contact", |out| {
+            write_contact(binding, binding.remaining(now.mono), out);
+        });
+    }
+    if let Some(path) = listing.own_path() {
+        response.header("Path", path);
+    }
+    if let Some(own) = listing.bindings.first() {
+        response.lines(own.contact.repeat());
+    }
+    if let Some(expires) = listing.expires {
+        response.header_with("Expires", |out| {
+            sip::number::push_decimal(out, expires.into())
+        });
+    }
+    response.header("Date", sip::header::date::format(now.wall.0 / 1000));
+    if !listing.server.is_empty() {
+        response.header("Server", listing.server.as_bytes());
+    }
+    response.finish(b"");
+}
+
+/// A Contact as a device sees its own: the URI verbatim, and what it was promised.
+pub(crate) fn write_contact(binding: &Binding, expires: Seconds, out: &mut Vec<u8>) {
+    out.push(b'<');
+    out.extend_from_slice(binding.contact.uri());
+    out.push(b'>');
+    out.extend_from_slice(binding.contact.params());
+    out.extend_from_slice(b";expires=");
+    sip::number::push_decimal(out, expires.into());
+}
+
+/// Appends a refusal, with the header that its status requires.
+pub(crate) fn write_refusal(
+    message: &Message<'_>,
+    flow: Flow,
+    keys: &Keys,
+    refusal: &Refusal,
+    server: &str,
+    out: &mut Vec<u8>,
+) {
+    let mut response = begin(message, flow, keys, (refusal.status, refusal.reason), out);
+    match refusal.header {
+        RefusalHeader::None => {}
+        RefusalHeader::MinExpires(seconds) => {
+            response.header_with("Min-Expires", |out| {
+                sip::number::push_decimal(out, seconds.into())
+            });
+        }
+        RefusalHeader::RetryAfter(seconds) => {
+            response.header_with("Retry-After", |out| {
+                sip::number::push_decimal(out, seconds.into())
+            });
+        }
+        RefusalHeader::Unsupported => {
+            for name in [Name::Require, Name::ProxyRequire] {
+                unknown_tags(message, name).for_each(|tag| response.header("Unsupported", tag));
+            }
+        }
+        RefusalHeader::Allow => response.header("Allow", ALLOW),
+    }
+    if !server.is_empty() {
+        response.header("Server", server.as_bytes());
+    }
+    response.finish(b"");
+}
+
+/// Appends a refusal in place of an answer that must not go out as it is.
+pub(crate) fn write_instead(answer: &Message<'_>, refusal: &Refusal, out: &mut Vec<u8>) {
+    let mut response = Response::new(out, refusal.status, refusal.reason);
+    for name in [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq] {
+        response.copy(answer, name);
+    }
+    if let RefusalHeader::RetryAfter(seconds) = refusal.header {
+        response.header_with("Retry-After", |out| {
+            sip::number::push_decimal(out, seconds.into())
+        });
+    }
+    response.finish(b"");
+}
+
+/// Appends a 200 to OPTIONS (RFC 3261 §11.2).
+pub(crate) fn write_capabilities(
+    message: &Message<'_>,
+    flow: Flow,
+    keys: &Keys,
+    server: &str,
+    out: &mut Vec<u8>,
+) {
+    let mut response = begin(message, flow, keys, (200, "OK"), out);
+    response.header("Allow", ALLOW);
+    response.header("Accept", b"application/sdp");
+    response.header("Supported", b"path");
+    if !server.is_empty() {
+        response.header("Server", server.as_bytes());
+    }
+    response.finish(b"");
+}
+
+/// Reads an upstream name-addr value's tag.
+pub(crate) fn tag_of<'a>(value: &'a [u8]) -> Option<&'a [u8]> {
+    NameAddr::parse(value).ok()?.tag()
+}
