@@ -86,26 +86,7 @@ impl<'o> Response<'o> {
     /// where the request came from: `received` where RFC 3261 §18.2.1 wants it, `rport` and
     /// `received` where RFC 3581 §4 does. What the sender claimed in their place is left out.
     pub fn vias_from(&mut self, request: &Message<'_>, received: Option<ReceivedFrom>) {
-        let mut top = received;
-        for header in request.headers_named(Name::Via) {
-            self.name(Name::Via.as_str());
-            let from = top.take();
-            let element = Elements::of(header.value).next();
-            let stamped = from.zip(element).and_then(|(from, element)| {
-                let via = Via::parse(element).ok()?;
-                let rest_at = request.span_of(element)?.end - request.span_of(header.value)?.start;
-                Some((from, element, via, usize::from(rest_at)))
-            });
-            match stamped {
-                Some((from, element, via, rest_at)) => {
-                    push_stamped(self.out, element, &via, from);
-                    let rest = header.value.get(rest_at..).unwrap_or_default();
-                    self.out.extend_from_slice(rest);
-                }
-                None => self.out.extend_from_slice(header.value),
-            }
-            self.end_line();
-        }
+        push_vias(self.out, request, received);
     }
 
     /// Copies the To of the request and gives it a tag if it has none (RFC 3261 §8.2.6.2).
@@ -155,6 +136,12 @@ impl<Kind> Builder<'_, Kind> {
         self.header_with(name, |out| push_decimal(out, value));
     }
 
+    /// Adds header fields that are written out already, line ends included.
+    pub fn lines(&mut self, lines: &[u8]) {
+        debug_assert!(lines.is_empty() || lines.ends_with(b"\r\n"));
+        self.out.extend_from_slice(lines);
+    }
+
     /// Ends the message: Content-Length, the empty line and the body.
     pub fn finish(mut self, body: &[u8]) {
         self.header_number(Name::ContentLength.as_str(), body.len() as u64);
@@ -169,6 +156,38 @@ impl<Kind> Builder<'_, Kind> {
 
     fn end_line(&mut self) {
         self.out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Appends the Via header fields of a request, as [`Response::vias_from`] does.
+pub fn push_vias(out: &mut Vec<u8>, request: &Message<'_>, received: Option<ReceivedFrom>) {
+    let mut top = received;
+    for header in request.headers_named(Name::Via) {
+        out.extend_from_slice(b"Via: ");
+        let from = top.take();
+        let element = Elements::of(header.value).next();
+        let stamped = from.zip(element).and_then(|(from, element)| {
+            let via = Via::parse(element).ok()?;
+            let rest_at = request.span_of(element)?.end - request.span_of(header.value)?.start;
+            Some((from, element, via, usize::from(rest_at)))
+        });
+        match stamped {
+            Some((from, element, via, rest_at)) => {
+                push_stamped(out, element, &via, from);
+                out.extend_from_slice(header.value.get(rest_at..).unwrap_or_default());
+            }
+            None => out.extend_from_slice(header.value),
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Appends a Via element that says where its request really came from; one that cannot be read
+/// goes on as it is.
+pub fn push_received_via(out: &mut Vec<u8>, element: &[u8], from: ReceivedFrom) {
+    match Via::parse(element) {
+        Ok(via) => push_stamped(out, element, &via, from),
+        Err(_) => out.extend_from_slice(element),
     }
 }
 

@@ -38,6 +38,7 @@ pub mod patch;
 pub mod scan;
 pub mod start_line;
 pub mod status;
+pub mod stream;
 pub mod uri;
 pub mod validate;
 

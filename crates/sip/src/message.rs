@@ -313,7 +313,7 @@ impl<'a> Message<'a> {
     }
 
     fn note(&mut self, kind: ParseErrorKind, at: usize) {
-        self.lapse.get_or_insert(ParseError::new(kind, at));
+        self.lapse.get_or_insert_with(|| ParseError::new(kind, at));
     }
 
     fn entries_from_first(&self, name: Name) -> &[Entry] {

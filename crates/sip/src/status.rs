@@ -33,11 +33,7 @@ pub fn reason(status: u16) -> &'static str {
         606 => "Not Acceptable",
         607 => "Unwanted",
         608 => "Rejected",
-        101..=199 => "Progress",
-        201..=299 => "Success",
-        301..=399 => "Redirection",
-        501..=599 => "Server Failure",
-        _ => "Global Failure",
+        _ => class(status),
     }
 }
 
@@ -89,7 +85,18 @@ fn client_failure(status: u16) -> &'static str {
         491 => "Request Pending",
         493 => "Undecipherable",
         494 => "Security Agreement Required",
-        _ => "Client Failure",
+        _ => class(status),
+    }
+}
+
+fn class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "Progress",
+        2 => "Success",
+        3 => "Redirection",
+        4 => "Client Failure",
+        5 => "Server Failure",
+        _ => "Global Failure",
     }
 }
 

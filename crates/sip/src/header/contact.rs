@@ -96,6 +96,11 @@ impl<'a> Known<'a> {
     }
 }
 
+/// The bare instance within the value of a `+sip.instance` parameter.
+pub fn instance_text(value: &[u8]) -> &[u8] {
+    without_angles(unquote(value))
+}
+
 fn without_angles(text: &[u8]) -> &[u8] {
     match text {
         [b'<', inner @ .., b'>'] => inner,
