@@ -88,6 +88,9 @@ fn kamailio_rejects_too_brief_and_cuts_too_long() {
         alice.register(600, kamailio.address()).contacts(),
         [(alice.uri(), 90)]
     );
+    // Zero is not brief, it is the end.
+    alice.leave(&alice.contact(0), kamailio.address());
+    assert_eq!(kamailio.contacts("alice"), []);
 }
 
 #[test]
