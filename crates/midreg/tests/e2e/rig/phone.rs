@@ -154,49 +154,27 @@ impl Phone {
         self.play(&script, server).pop().expect("an answer")
     }
 
+    /// No value has a space in it.
     fn arguments(&self, server: SocketAddr) -> Vec<String> {
-        let port = self.address().port().to_string();
-        let host = self.address().ip().to_string();
-        let cseq = self.next_cseq.to_string();
-        let patience = ANSWER.as_millis().to_string();
-        let mut arguments = vec![server.to_string()];
-        let options: [&[&str]; 7] = [
-            &[
-                "-sf",
-                "scenario.xml",
-                "-m",
-                "1",
-                "-l",
-                "1",
-                "-r",
-                "1",
-                "-nostdin",
-            ],
-            &["-i", &host, "-bind_local", "-p", &port],
-            &[
-                "-cid_str",
-                &self.call_id,
-                "-base_cseq",
-                &cseq,
-                "-auth_uri",
-                DOMAIN,
-            ],
-            &[
-                "-trace_err",
-                "-error_file",
-                "errors",
-                "-trace_msg",
-                "-message_file",
-                "messages",
-            ],
-            &["-recv_timeout", &patience],
-            // An unexpected answer ends the run; no BYE is sent after it.
-            &["-default_behaviors", "abortunexp"],
-            // A machine that is slow for a while is no reason to give up.
-            &["-watchdog_interval", "0"],
+        let Self {
+            call_id, next_cseq, ..
+        } = self;
+        let (host, port) = (self.address().ip(), self.address().port());
+        let patience = ANSWER.as_millis();
+        let options = [
+            // One call, and at once: the first call comes after a period of the call rate.
+            format!("{server} -sf scenario.xml -m 1 -l 1 -r 100 -nostdin"),
+            format!("-i {host} -bind_local -p {port} -auth_uri {DOMAIN}"),
+            format!("-cid_str {call_id} -base_cseq {next_cseq}"),
+            "-trace_err -error_file errors -trace_msg -message_file messages".to_owned(),
+            // An unexpected answer ends the run, and no BYE is sent after it. A slow machine does not.
+            format!("-recv_timeout {patience} -default_behaviors abortunexp -watchdog_interval 0"),
         ];
-        arguments.extend(options.concat().iter().map(|&option| option.to_owned()));
-        arguments
+        options
+            .iter()
+            .flat_map(|group| group.split(' '))
+            .map(str::to_owned)
+            .collect()
     }
 }
 
