@@ -85,7 +85,7 @@ fn side(core: &Core, flow: Flow) -> Side {
 }
 
 fn capabilities(core: &mut Core, message: &Message<'_>, flow: Flow, out: &mut Outbox) {
-    let to = reply::answer_flow(message, flow);
+    let to = reply::answer_flow_of(message, flow);
     let (keys, server) = (&core.keys, &core.policy.server_header);
     out.transmit(to, |buf| {
         reply::write_capabilities(message, flow, keys, server, buf)

@@ -85,15 +85,17 @@ impl Places {
         })
     }
 
-    /// Gives a reserved place back.
-    pub(super) fn release(&mut self, id: BindingId) {
+    /// Gives a reserved place back. Whether it was one.
+    pub(super) fn release(&mut self, id: BindingId) -> bool {
         if let Some(place) = self.place_mut(id)
             && matches!(place.state, State::Reserved)
         {
             place.state = State::Free;
             place.generation = place.generation.wrapping_add(1);
             self.free.push(id.index);
+            return true;
         }
+        false
     }
 
     /// Fills a reserved place, or replaces what is there. `false` when the place is another's.
@@ -149,21 +151,6 @@ impl Places {
         self.places
             .get_mut(index as usize)
             .map(|place| &mut place.links)
-    }
-
-    /// Places that are reserved but not filled.
-    pub(super) fn reserved(&self) -> usize {
-        self.places
-            .iter()
-            .filter(|place| matches!(place.state, State::Reserved))
-            .count()
-    }
-
-    pub(super) fn filled(&self) -> impl Iterator<Item = &Binding> {
-        self.places.iter().filter_map(|place| match &place.state {
-            State::Filled(binding) => Some(&**binding),
-            _ => None,
-        })
     }
 
     pub(super) fn filled_mut(&mut self) -> impl Iterator<Item = &mut Binding> {

@@ -38,7 +38,7 @@ pub(crate) fn start(
     reason: ForwardReason,
     out: &mut Outbox,
 ) {
-    let to = reply::answer_flow(request.message, request.flow);
+    let to = reply::answer_flow(&request.via, request.flow);
     let opened = super::transaction_key(core, request.message, &request.flow)
         .and_then(|key| core.txns.start_server(now, key, Kind::NonInvite, to).ok());
     let Some(txn) = opened else {

@@ -50,20 +50,6 @@ pub(crate) fn on_register(
     out: &mut Outbox,
 ) {
     core.counters.registers += 1;
-    let key = if core.txns.server_count() > 0 {
-        core.txns.server_key(message, &flow)
-    } else {
-        None
-    };
-    if let Some(key) = key
-        && core
-            .txns
-            .match_request(now, key, sip::Method::Register, out)
-            != RequestMatch::New
-    {
-        core.counters.retransmissions += 1;
-        return;
-    }
     let role = match core.policy.mode {
         Mode::Mirror => Role::Proxy,
         Mode::Contact => Role::Registrar,
@@ -77,6 +63,9 @@ pub(crate) fn on_register(
 fn act(core: &mut Core, now: Now, request: &RegisterRequest<'_>, out: &mut Outbox) {
     let devices = devices_of(core, request);
     let mut decision = judge(core, now, request, &devices);
+    if is_retransmission(core, now, request, &decision, out) {
+        return;
+    }
     if let Decision::Forward(_) = decision
         && let Err(refusal) = quota::check(core, request, &devices)
     {
@@ -95,6 +84,31 @@ fn act(core: &mut Core, now: Now, request: &RegisterRequest<'_>, out: &mut Outbo
             unavailable(core, request.message, request.flow, retry_after, out);
         }
     }
+}
+
+/// Whether a request belongs to a transaction, which then has dealt with it. What is absorbed or
+/// replayed needs none: the binding itself knows the last request that was accepted (R2), so the
+/// common case is spared the look.
+fn is_retransmission(
+    core: &mut Core,
+    now: Now,
+    request: &RegisterRequest<'_>,
+    decision: &Decision,
+    out: &mut Outbox,
+) -> bool {
+    if matches!(decision, Decision::Absorb { .. } | Decision::Replay)
+        || core.txns.server_count() == 0
+    {
+        return false;
+    }
+    let Some(key) = core.txns.server_key(request.message, &request.flow) else {
+        return false;
+    };
+    let found = core
+        .txns
+        .match_request(now, key, sip::Method::Register, out);
+    core.counters.retransmissions += u64::from(found != RequestMatch::New);
+    found != RequestMatch::New
 }
 
 /// The binding of each wanted contact's device.
@@ -306,7 +320,7 @@ fn answer(
     devices: &[Option<BindingId>],
     out: &mut Outbox,
 ) {
-    let to = reply::answer_flow(request.message, request.flow);
+    let to = reply::answer_flow(&request.via, request.flow);
     let listed = listed(core, request, devices);
     let seq = listed
         .iter()
@@ -393,7 +407,7 @@ fn leave(
     );
     core.tombstones
         .bury(now.mono, request.aor_hash, request.stamp);
-    let to = reply::answer_flow(request.message, request.flow);
+    let to = reply::answer_flow(&request.via, request.flow);
     let listed = listed(core, request, &[]);
     let listing = reply::Listing {
         bindings: &listed,
@@ -466,7 +480,7 @@ pub(crate) fn refuse(
     out: &mut Outbox,
 ) {
     core.counters.refused(refusal.status);
-    let to = reply::answer_flow(message, flow);
+    let to = reply::answer_flow_of(message, flow);
     let (keys, server) = (&core.keys, &core.policy.server_header);
     out.transmit(to, |buf| {
         reply::write_refusal(message, flow, keys, &refusal, server, buf)

@@ -18,25 +18,25 @@ pub(crate) const ALLOW: &[u8] = b"REGISTER, OPTIONS";
 ///
 /// With `rport` back to where it came from (RFC 3581 §4); without it, to the port that the Via
 /// names (RFC 3261 §18.2.2), unless a NAT lies between, which such a port would not pass.
-pub(crate) fn answer_flow(message: &Message<'_>, flow: Flow) -> Flow {
-    let via = message
-        .values(Name::Via)
-        .next()
-        .and_then(|value| Via::parse(value).ok());
-    let Some(via) = via.filter(|via| !flow.transport.is_stream() && via.rport().is_none()) else {
+pub(crate) fn answer_flow(via: &Via<'_>, flow: Flow) -> Flow {
+    if flow.transport.is_stream() || via.rport().is_some() {
         return flow;
-    };
-    let direct = match (via.host, flow.remote.ip()) {
-        (sip::Host::V4(host), core::net::IpAddr::V4(ip)) => host == ip,
-        (sip::Host::V6(host), core::net::IpAddr::V6(ip)) => host == ip,
-        _ => false,
-    };
-    if !direct {
+    }
+    if via.host.ip() != Some(flow.remote.ip()) {
         return flow;
     }
     let mut back = flow;
     back.remote.set_port(via.port.unwrap_or(5060));
     back
+}
+
+/// The same for a message of which nothing is known yet.
+pub(crate) fn answer_flow_of(message: &Message<'_>, flow: Flow) -> Flow {
+    let via = message
+        .values(Name::Via)
+        .next()
+        .and_then(|value| Via::parse(value).ok());
+    via.map_or(flow, |via| answer_flow(&via, flow))
 }
 
 /// What a 200 to a REGISTER says besides the request's own headers.

@@ -32,6 +32,8 @@ pub(crate) struct RegisterRequest<'a> {
     pub(crate) message: &'a Message<'a>,
     /// How it came.
     pub(crate) flow: Flow,
+    /// Its topmost Via.
+    pub(crate) via: Via<'a>,
     /// Whose bindings it is about: the To URI, canonical (RFC 3261 §10.3 step 5).
     pub(crate) aor: AorBuf,
     /// Keyed hash of the AoR.
@@ -66,6 +68,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) uri: &'a [u8],
     /// Its user part, verbatim.
     pub(crate) user: Option<&'a [u8]>,
+    /// Its host.
+    pub(crate) host: Host<'a>,
     /// Its header parameters, verbatim.
     pub(crate) params: Params<'a>,
     /// Lifetime asked for: `expires` parameter, else `Expires` header, else none.
@@ -130,6 +134,7 @@ impl<'a> RegisterRequest<'a> {
             stamp: read_stamp(message, &via, keys)?,
             reach: reach(&via, &wish, &flow),
             wish,
+            via,
             credentials: read_credentials(message),
             path_support: read_path_support(message),
             aor,
@@ -311,6 +316,7 @@ fn read_contact<'a>(
     Ok(Wanted {
         uri: contact.addr.uri,
         user: uri.user,
+        host: uri.host,
         params: contact.addr.params,
         asked,
         instance: contact.instance,
@@ -324,9 +330,7 @@ fn reach(via: &Via<'_>, wish: &Wish<'_>, flow: &Flow) -> Reach {
     }
     let source = flow.remote.ip();
     let contacts_here = match wish {
-        Wish::Contacts(contacts) => contacts
-            .iter()
-            .all(|contact| Uri::parse(contact.uri).is_ok_and(|uri| names(&uri.host, source))),
+        Wish::Contacts(contacts) => contacts.iter().all(|contact| names(&contact.host, source)),
         Wish::Query | Wish::RemoveAll => true,
     };
     if contacts_here && names(&via.host, source) {
