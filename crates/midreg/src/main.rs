@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! The `midreg` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    midreg::cli::main()
+}

@@ -1,0 +1,78 @@
+//! `midreg check`: whether a configuration may be used, and what it amounts to.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use engine::policy::Mode;
+
+use super::{BAD_CONFIG, Options, tell};
+use crate::config::Config;
+
+/// Tells all errors and warnings on standard error, and a summary on standard output.
+pub(super) fn check(options: &Options) -> ExitCode {
+    match options.load() {
+        Ok(loaded) => {
+            tell(&loaded.warnings);
+            print!("{}", summary(&loaded.config));
+            ExitCode::SUCCESS
+        }
+        Err(faults) => {
+            tell(&faults);
+            ExitCode::from(BAD_CONFIG)
+        }
+    }
+}
+
+fn summary(config: &Config) -> String {
+    let mode = match config.mode {
+        Mode::Contact => "contact",
+        Mode::Mirror => "mirror",
+    };
+    let listen: Vec<String> = config.listen.iter().map(|l| format!("udp://{}", l.bind)).collect();
+    let servers: Vec<&str> = config.servers.iter().map(|server| server.text.as_str()).collect();
+    let secret = config.secret_file.as_ref().map_or_else(
+        || "made up at every start".to_owned(),
+        |path| format!("in {}", path.display()),
+    );
+    let registration = &config.registration;
+    let mut text = String::from("ok\n");
+    for (name, value) in [
+        ("mode", mode.to_owned()),
+        ("listen", listen.join(", ")),
+        ("upstream", servers.join(", ")),
+        ("lease", format!("{} s upstream", config.upstream.expires)),
+        (
+            "devices",
+            format!(
+                "{} to {} s, {} s where none is asked for",
+                registration.min_expires, registration.max_expires, registration.default_expires
+            ),
+        ),
+        ("workers", config.workers.to_string()),
+        ("secret", secret),
+        ("storage", "memory only".to_owned()),
+    ] {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {name:<9} {value}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Override, Typed, load};
+
+    #[test]
+    fn the_summary_names_what_matters() {
+        let overrides = vec![
+            Override::Upstream(vec!["sip:pbx.example".to_owned()]),
+            Override::Listen(vec!["udp://127.0.0.1:5070".to_owned()]),
+        ];
+        let config = load(&Typed { file: None, overrides }).expect("good").config;
+        let text = summary(&config);
+        for part in ["ok\n", "contact", "udp://127.0.0.1:5070", "sip:pbx.example", "7200 s"] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The command line. Each subcommand has a file; here is what they share.
+
+mod check;
+mod demo;
+mod run;
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Faults, Loaded, Look, Override, Typed};
+
+/// Exit code when something fails while running.
+const FAILED: u8 = 1;
+
+/// Exit code for a bad configuration; the parser of arguments uses the same.
+const BAD_CONFIG: u8 = 2;
+
+/// A SIP mid-registrar: absorbs registration refreshes before a PBX or registrar.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve.
+    Run(Options),
+    /// Check a configuration and tell everything that is wrong with it.
+    Check(Options),
+    /// Show it at work: a main registrar, midreg and a crowd of phones on loopback.
+    Demo(demo::Options),
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+struct Options {
+    /// The configuration file.
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Short for `--set mode=M`: contact or mirror.
+    #[arg(long, value_name = "M")]
+    mode: Option<String>,
+    /// An address to listen on, such as udp://0.0.0.0:5060; replaces those of the file.
+    #[arg(long, value_name = "URL")]
+    listen: Vec<String>,
+    /// A main registrar, such as sip:10.0.0.5:5060; replaces those of the file.
+    #[arg(long, value_name = "URI")]
+    upstream: Vec<String>,
+    /// Set any key of the file, such as registration.min_expires=30.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Short for `--set workers=N`.
+    #[arg(long, value_name = "N")]
+    workers: Option<String>,
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(options) => run::run(&options),
+        Command::Check(options) => check::check(&options),
+        Command::Demo(options) => demo::demo(&options),
+    }
+}
+
+impl Options {
+    /// The configuration as it was typed; `--set` goes over everything else.
+    fn typed(&self) -> Typed {
+        let mut overrides = Vec::new();
+        overrides.extend(self.mode.clone().map(Override::Mode));
+        overrides.extend(self.workers.clone().map(Override::Workers));
+        if !self.listen.is_empty() {
+            overrides.push(Override::Listen(self.listen.clone()));
+        }
+        if !self.upstream.is_empty() {
+            overrides.push(Override::Upstream(self.upstream.clone()));
+        }
+        overrides.extend(self.set.iter().cloned().map(Override::Set));
+        Typed { file: self.config.clone(), overrides }
+    }
+
+    /// The configuration, or all that is wrong with it.
+    fn load(&self) -> Result<Loaded, Faults> {
+        config::load(&self.typed())
+    }
+}
+
+/// The look that suits standard error.
+fn look() -> Look {
+    if io::stderr().is_terminal() { Look::Terminal } else { Look::Plain }
+}
+
+/// Tells faults on standard error.
+fn tell(faults: &Faults) {
+    eprint!("{}", faults.render(look()));
+}

@@ -1,0 +1,112 @@
+//! The names of all keys, for hints and for the tests that each of them works.
+
+/// Every key by its dotted path; elements of a list have no number.
+pub const ALL: &[&str] = &[
+    "mode",
+    "workers",
+    "server_header",
+    "listen.bind",
+    "listen.advertise",
+    "listen.side",
+    "upstream.servers",
+    "upstream.balance",
+    "upstream.expires",
+    "upstream.reauth_interval",
+    "upstream.deadline",
+    "upstream.require_challenge",
+    "upstream.max_in_flight",
+    "upstream.token_param",
+    "upstream.definitive_rejects",
+    "registration.min_expires",
+    "registration.default_expires",
+    "registration.max_expires",
+    "registration.too_brief",
+    "registration.nat_expires",
+    "registration.jitter",
+    "registration.flow_match",
+    "limits.bindings_per_aor",
+    "limits.overflow",
+    "limits.bindings",
+    "limits.bindings_per_source",
+    "security.secret_file",
+    "log.level",
+    "log.format",
+];
+
+/// Why a key that a later version will have is refused by this one.
+#[must_use]
+pub fn not_yet(path: &str) -> Option<&'static str> {
+    match path {
+        "storage" => Some("bindings are kept in memory only, and are gone after a restart"),
+        "domain" => Some("all domains share one set of rules"),
+        "upstream.insertion" => Some("contacts are always rewritten (`contact` insertion)"),
+        "upstream.control_bind" | "upstream.trusted" => {
+            Some("the upstream peers are the addresses of `upstream.servers`")
+        }
+        _ => None,
+    }
+}
+
+/// The known key that a mistyped one resembles most, if any does.
+#[must_use]
+pub fn nearest(path: &str) -> Option<&'static str> {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let wanted = last(path);
+    if let Some(moved) = ALL.iter().find(|key| last(key) == wanted) {
+        return Some(moved);
+    }
+    let candidates = ALL.iter().copied().chain(sections());
+    let (distance, key) = candidates.map(|key| (distance(path, key), key)).min()?;
+    (distance <= 2.max(path.len() / 5)).then_some(key)
+}
+
+fn sections() -> impl Iterator<Item = &'static str> {
+    ALL.iter().filter_map(|key| key.split_once('.').map(|(section, _)| section))
+}
+
+/// Levenshtein's distance in bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let best = (diagonal + usize::from(x != y)).min(left + 1).min(*cell + 1);
+            diagonal = *cell;
+            *cell = best;
+            left = best;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        for (a, b, wanted) in [("", "", 0), ("a", "", 1), ("kitten", "sitting", 3), ("ab", "ba", 2)]
+        {
+            assert_eq!(distance(a, b), wanted, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_key_is_found() {
+        for (typed, wanted) in [
+            ("upstream.server", Some("upstream.servers")),
+            ("registration.minexpires", Some("registration.min_expires")),
+            ("min_expires", Some("registration.min_expires")),
+            ("upstream.min_expires", Some("registration.min_expires")),
+            ("regstration", Some("registration")),
+            ("modes", Some("mode")),
+            ("something.else", None),
+        ] {
+            assert_eq!(nearest(typed), wanted, "{typed}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Configuration: from what the operator typed to what it means.
+//!
+//! The way: file and command line → [`raw`] tree → [`set`] overrides → [`checked`] meaning. All
+//! errors are collected; each has its place in the file or in the argument it came from.
+
+pub mod address;
+pub mod checked;
+mod cross;
+pub mod error;
+pub mod keys;
+pub mod raw;
+mod section;
+pub mod set;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use checked::{Config, Listen, LogConfig, LogFormat};
+pub use error::{Fault, Faults, Look};
+pub use set::Override;
+
+use raw::Document;
+
+/// What the operator gave us: a file, and values that go over it.
+#[derive(Clone, Debug, Default)]
+pub struct Typed {
+    /// The file; none means defaults.
+    pub file: Option<PathBuf>,
+    /// Values from the command line, later ones winning.
+    pub overrides: Vec<Override>,
+}
+
+/// A configuration that may be used, and what is unwise about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// Warnings only.
+    pub warnings: Faults,
+}
+
+/// Reads, overrides and checks.
+///
+/// # Errors
+///
+/// Everything that is wrong, warnings included, in the order it was found.
+pub fn load(typed: &Typed) -> Result<Loaded, Faults> {
+    let mut faults = Faults::default();
+    let mut document = match &typed.file {
+        Some(path) => read_file(path, &mut faults),
+        None => Document::default(),
+    };
+    for item in &typed.overrides {
+        item.apply(&mut document, &mut faults);
+    }
+    match checked::check(&document, &mut faults) {
+        Some(config) => Ok(Loaded { config, warnings: faults }),
+        None => Err(faults),
+    }
+}
+
+fn read_file(path: &Path, faults: &mut Faults) -> Document {
+    let name = path.display().to_string();
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let fault = Fault::general(format!("cannot read {name}: {error}"));
+            let here = std::env::current_dir().map(|folder| folder.display().to_string());
+            faults.push(match here {
+                Ok(here) if path.is_relative() => fault.help(format!("looked for it in {here}")),
+                _ => fault,
+            });
+            return Document::default();
+        }
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => Document::parse(&name, text, faults),
+        Err(error) => {
+            let good = error.utf8_error().valid_up_to();
+            let before = &error.as_bytes()[..good];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            faults.push(Fault::general(format!("{name}:{line}: not UTF-8 at byte {good}")));
+            Document::default()
+        }
+    }
+}

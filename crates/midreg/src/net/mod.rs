@@ -1,0 +1,6 @@
+//! The network as the shards use it: batched UDP, readiness, and the sockets of our listeners.
+
+pub mod epoll;
+pub mod listener;
+pub mod sender;
+pub mod udp_batch;

@@ -1,0 +1,149 @@
+//! `Core`: an engine with its outbox and its store, the part of a shard that has no sockets.
+//!
+//! One outbox gathers everything a batch of inputs leads to. Settling it gives changes to the
+//! store, the store's outcomes back to the engine, events to the log, and leaves the messages
+//! lined up for sending.
+
+use std::mem;
+use std::sync::Arc;
+
+use engine::{Datagram, Engine, Flow, Input, Mono, Now, Outbox, Output, Policy, TransportError};
+
+use super::ports::Ports;
+use super::report::{Report, Tally};
+use crate::log::Teller;
+use crate::store::Store;
+
+/// Rounds in which refused destinations may lead to new messages before they are forgotten: more
+/// than there are main registrars to fail over to, in practice.
+const REFUSAL_ROUNDS: usize = 8;
+
+/// An engine with its outbox and its store.
+pub struct Core {
+    engine: Engine,
+    store: Box<dyn Store>,
+    teller: Teller,
+    outbox: Outbox,
+    /// Empty between calls; keeps its memory.
+    items: Vec<Output>,
+    /// Destinations that the network refused and the engine has not heard of.
+    pub(super) refused: Vec<Flow>,
+    /// The present of the current batch.
+    pub(super) now: Now,
+    /// What is counted here.
+    pub(super) tally: Tally,
+    /// When to end although work is under way; requests are dropped from when it is set.
+    pub(super) drain: Option<Mono>,
+}
+
+impl Core {
+    /// An engine around which nothing has happened yet.
+    #[must_use]
+    pub fn new(engine: Engine, store: Box<dyn Store>, policy: Arc<Policy>, now: Now) -> Self {
+        Self {
+            engine,
+            store,
+            teller: Teller::new(policy),
+            outbox: Outbox::new(),
+            items: Vec::new(),
+            refused: Vec::new(),
+            now,
+            tally: Tally::default(),
+            drain: None,
+        }
+    }
+
+    /// A datagram that this shard owns.
+    pub(super) fn on_datagram(&mut self, flow: Flow, bytes: &[u8]) {
+        if self.drain.is_some() && !is_response(bytes) {
+            self.tally.drained += 1;
+            return;
+        }
+        let input = Input::Datagram(Datagram { bytes, flow });
+        self.engine.handle_input(self.now, input, &mut self.outbox);
+    }
+
+    /// A destination that the network refused.
+    pub(super) fn on_refused(&mut self, flow: Flow) {
+        let input = Input::TransportError(TransportError { flow });
+        self.engine.handle_input(self.now, input, &mut self.outbox);
+    }
+
+    /// New settings.
+    pub(super) fn on_policy(&mut self, policy: Arc<Policy>) {
+        self.teller.follow(Arc::clone(&policy));
+        self.engine.handle_input(self.now, Input::Policy(policy), &mut self.outbox);
+    }
+
+    /// Time has passed.
+    pub(super) fn on_timeout(&mut self) {
+        if self.engine.poll_timeout().is_some_and(|deadline| deadline <= self.now.mono) {
+            self.engine.handle_timeout(self.now, &mut self.outbox);
+        }
+    }
+
+    /// When something is due.
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        match (self.engine.poll_timeout(), self.drain) {
+            (Some(engine), Some(drain)) => Some(engine.min(drain)),
+            (engine, drain) => engine.or(drain),
+        }
+    }
+
+    /// Whether nothing is under way that somebody waits for.
+    pub(super) fn is_idle(&self) -> bool {
+        let totals = self.engine.totals();
+        totals.conversations == 0 && totals.held_replies == 0
+    }
+
+    /// Does all that the last inputs led to.
+    pub(super) fn settle(&mut self, ports: &mut Ports) {
+        for _ in 0..REFUSAL_ROUNDS {
+            self.sort_outputs(ports);
+            ports.send(&self.outbox.bytes, &mut self.tally, &mut self.refused);
+            self.outbox.clear();
+            if self.refused.is_empty() {
+                return;
+            }
+            for flow in mem::take(&mut self.refused) {
+                self.on_refused(flow);
+            }
+        }
+        self.refused.clear();
+    }
+
+    /// How things stand.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        Report {
+            counters: *self.engine.counters(),
+            totals: self.engine.totals(),
+            tally: self.tally,
+        }
+    }
+
+    fn sort_outputs(&mut self, ports: &mut Ports) {
+        while !self.outbox.items.is_empty() {
+            mem::swap(&mut self.outbox.items, &mut self.items);
+            for item in self.items.drain(..) {
+                match item {
+                    Output::Transmit(message) => {
+                        let lined_up = ports.line_up(message);
+                        debug_assert!(lined_up, "a message by a listener that does not exist");
+                    }
+                    Output::Persist(batch) => self.store.keep(batch),
+                    Output::Event(event) => self.teller.tell(&event),
+                    Output::Reply(_) => debug_assert!(false, "nobody gives commands"),
+                }
+            }
+            while let Some(outcome) = self.store.next_outcome() {
+                self.engine.handle_input(self.now, outcome.input(), &mut self.outbox);
+            }
+        }
+    }
+}
+
+/// Whether a datagram is a SIP response (RFC 3261 §7.2), told from its first bytes.
+pub(super) fn is_response(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"SIP/")
+}
