@@ -57,12 +57,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes the longest run of bytes that are in `class`; it may be empty.
+    #[inline]
     pub(crate) fn take_while(&mut self, class: impl Fn(u8) -> bool) -> &'a [u8] {
-        let start = self.at;
-        while self.peek().is_some_and(&class) {
-            self.at += 1;
-        }
-        self.since(start)
+        let rest = self.rest();
+        let len = rest.iter().take_while(|byte| class(**byte)).count();
+        self.at += len;
+        rest.get(..len).unwrap_or_default()
     }
 
     /// Takes a non-empty run of bytes that are in `class`.

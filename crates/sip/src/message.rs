@@ -353,3 +353,6 @@ fn offset(at: usize) -> u16 {
     debug_assert!(at <= MAX_MESSAGE);
     at as u16
 }
+
+#[cfg(test)]
+mod tests;

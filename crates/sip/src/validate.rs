@@ -215,3 +215,6 @@ fn pick<const N: usize>(set: u64, reasons: [(Name, &'static str); N]) -> &'stati
         .find(|(name, _)| set & name.bit() != 0)
         .map_or("Bad Request", |(_, reason)| reason)
 }
+
+#[cfg(test)]
+mod tests;
