@@ -13,6 +13,7 @@ use crate::input::Datagram;
 use crate::output::Outbox;
 use crate::policy::Side;
 use crate::registrar::decision::{Refusal, RefusalHeader};
+use crate::registrar::heading::Heading;
 use crate::registrar::{self, reply};
 use crate::txn::ResponseMatch;
 
@@ -85,10 +86,11 @@ fn side(core: &Core, flow: Flow) -> Side {
 }
 
 fn capabilities(core: &mut Core, message: &Message<'_>, flow: Flow, out: &mut Outbox) {
-    let to = reply::answer_flow_of(message, flow);
+    let heading = Heading::of(message, flow);
+    let to = heading.way_back();
     let (keys, server) = (&core.keys, &core.policy.server_header);
     out.transmit(to, |buf| {
-        reply::write_capabilities(message, flow, keys, server, buf)
+        reply::write_capabilities(&heading, keys, server, buf)
     });
 }
 

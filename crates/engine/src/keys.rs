@@ -56,17 +56,13 @@ impl Keys {
     /// Hash of a canonical AoR; stable, because it chooses the slot that tokens carry.
     #[must_use]
     pub fn aor_hash(&self, aor: &[u8]) -> AorHash {
-        let mut hasher = SipHasher24::new_with_keys(self.aor.0, self.aor.1);
-        hasher.write(aor);
-        AorHash(hasher.finish())
+        AorHash(SipHasher24::new_with_keys(self.aor.0, self.aor.1).hash(aor))
     }
 
     /// Hash of a text that is compared but never shown: Call-ID, tag, branch, nonce.
     #[must_use]
     pub fn text_hash(&self, text: &[u8]) -> u64 {
-        let mut hasher = SipHasher24::new_with_keys(self.stamp.0, self.stamp.1);
-        hasher.write(text);
-        hasher.finish()
+        SipHasher24::new_with_keys(self.stamp.0, self.stamp.1).hash(text)
     }
 
     /// The To-tag of answers to a request: a MAC, so that a stateless answer has the same tag each

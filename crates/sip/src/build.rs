@@ -89,6 +89,25 @@ impl<'o> Response<'o> {
         push_vias(self.out, request, received);
     }
 
+    /// As [`Self::vias_from`], for a topmost Via that has been read already.
+    pub fn vias_of(&mut self, request: &Message<'_>, top: &Via<'_>, received: ReceivedFrom) {
+        let mut first = true;
+        for header in request.headers_named(Name::Via) {
+            self.name(Name::Via.as_str());
+            let element = Elements::of(header.value).next().filter(|_| first);
+            match element {
+                Some(element) => {
+                    push_stamped(self.out, element, top, received);
+                    let rest = header.value.get(end_within(header.value, element)..);
+                    self.out.extend_from_slice(rest.unwrap_or_default());
+                }
+                None => self.out.extend_from_slice(header.value),
+            }
+            first = false;
+            self.end_line();
+        }
+    }
+
     /// Copies the To of the request and gives it a tag if it has none (RFC 3261 §8.2.6.2).
     pub fn to_with_tag(&mut self, request: &Message<'_>, tag: &[u8]) {
         let Some(to) = request.header(Name::To) else {
@@ -182,6 +201,11 @@ pub fn push_vias(out: &mut Vec<u8>, request: &Message<'_>, received: Option<Rece
     }
 }
 
+/// Where `part`, a piece of `whole`, ends in it.
+fn end_within(whole: &[u8], part: &[u8]) -> usize {
+    (part.as_ptr().addr() + part.len()).saturating_sub(whole.as_ptr().addr())
+}
+
 /// Appends a Via element that says where its request really came from; one that cannot be read
 /// goes on as it is.
 pub fn push_received_via(out: &mut Vec<u8>, element: &[u8], from: ReceivedFrom) {
@@ -193,7 +217,7 @@ pub fn push_received_via(out: &mut Vec<u8>, element: &[u8], from: ReceivedFrom) 
 
 /// Appends a Via element with `received` and `rport` as they really are.
 pub(crate) fn push_stamped(out: &mut Vec<u8>, element: &[u8], via: &Via<'_>, from: ReceivedFrom) {
-    if via.received().is_none() && via.rport().is_none() {
+    if !via.is_stamped() {
         out.extend_from_slice(element);
     } else {
         let head = element.len() - via.params.as_bytes().len();

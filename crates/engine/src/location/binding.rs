@@ -64,8 +64,8 @@ impl Lease {
     }
 }
 
-/// The texts of a contact in one allocation: URI, header parameters without `expires`, Path, and
-/// the headers to repeat in absorbed answers (R12).
+/// The texts of a contact in one allocation: URI, header parameters, Path, and the headers to
+/// repeat in absorbed answers (R12).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContactText {
     bytes: Box<[u8]>,
@@ -73,6 +73,8 @@ pub struct ContactText {
     ends: [u16; 3],
     /// `+sip.instance` within the parameters, unquoted; empty when there is none.
     instance: (u16, u16),
+    /// `;expires=…` within the parameters; empty when there is none.
+    lifetime: (u16, u16),
     /// `reg-id`, where there is an instance.
     pub reg_id: Option<u32>,
 }
@@ -82,8 +84,6 @@ const MAX_CONTACT_TEXT: usize = 16 * 1024;
 
 impl ContactText {
     /// Packs the texts; `None` when they are longer than 16 KiB together.
-    ///
-    /// `instance` must be a part of `params`; where it is not, the contact has no instance.
     #[must_use]
     pub fn new(uri: &[u8], params: &[u8], path: &[u8], repeat: &[u8]) -> Option<Self> {
         let total = uri.len() + params.len() + path.len() + repeat.len();
@@ -101,35 +101,51 @@ impl ContactText {
             bytes: bytes.into_boxed_slice(),
             ends,
             instance: (0, 0),
+            lifetime: (0, 0),
             reg_id: None,
         };
-        text.find_instance();
+        text.find_params();
         Some(text)
     }
 
-    fn find_instance(&mut self) {
-        let mut reg_id = None;
-        let mut place = (0, 0);
-        let base = usize::from(self.ends[0]);
+    /// Finds the parameters that are looked at often.
+    fn find_params(&mut self) {
         let params = self.params();
+        let base = self.ends[0];
+        let place = |part: &[u8]| {
+            let from = part.as_ptr().addr().saturating_sub(params.as_ptr().addr());
+            let start = base.saturating_add(u16::try_from(from).unwrap_or(u16::MAX));
+            (
+                start,
+                start.saturating_add(u16::try_from(part.len()).unwrap_or(u16::MAX)),
+            )
+        };
+        let (mut instance, mut lifetime, mut reg_id) = ((0, 0), (0, 0), None);
         for param in sip::Params::new(params).iter() {
-            let Some(value) = param.value else { continue };
-            if param.name.eq_ignore_ascii_case(b"+sip.instance") {
-                let inner = sip::header::contact::instance_text(value);
-                let from = inner.as_ptr() as usize - params.as_ptr() as usize + base;
-                if let (Ok(start), Ok(end)) =
-                    (u16::try_from(from), u16::try_from(from + inner.len()))
-                {
-                    place = (start, end);
-                }
-            } else if param.name.eq_ignore_ascii_case(b"reg-id") {
+            let value = param.value.unwrap_or_default();
+            if param.is("+sip.instance") {
+                instance = place(sip::header::contact::instance_text(value));
+            } else if param.is("reg-id") {
                 reg_id = core::str::from_utf8(value)
                     .ok()
                     .and_then(|v| v.parse().ok());
+            } else if param.is("expires") && lifetime == (0, 0) {
+                let (name, value) = (place(param.name), param.value.map(place));
+                let before = params.get(..usize::from(name.0.saturating_sub(base)));
+                let sign = before.and_then(|text| text.iter().rposition(|byte| *byte == b';'));
+                let start = sign
+                    .and_then(|at| u16::try_from(at).ok())
+                    .map_or(name.0, |at| base + at);
+                lifetime = (start, value.map_or(name.1, |value| value.1));
             }
         }
-        self.instance = place;
-        self.reg_id = if place.0 == place.1 { None } else { reg_id };
+        self.reg_id = if instance.0 == instance.1 {
+            None
+        } else {
+            reg_id
+        };
+        self.instance = instance;
+        self.lifetime = lifetime;
     }
 
     fn part(&self, start: u16, end: usize) -> &[u8] {
@@ -142,10 +158,22 @@ impl ContactText {
         self.part(0, self.ends[0].into())
     }
 
-    /// The Contact header parameters, verbatim, each with its leading `;`, without `expires`.
+    /// The Contact header parameters, verbatim.
     #[must_use]
     pub fn params(&self) -> &[u8] {
         self.part(self.ends[0], self.ends[1].into())
+    }
+
+    /// The Contact header parameters but for the lifetime, verbatim, in two pieces.
+    #[must_use]
+    pub fn params_but_lifetime(&self) -> [&[u8]; 2] {
+        match self.lifetime {
+            (0, 0) => [self.params(), b""],
+            (start, end) => [
+                self.part(self.ends[0], start.into()),
+                self.part(end, self.ends[1].into()),
+            ],
+        }
     }
 
     /// The Path values, joined by commas (RFC 3327 §5.3).

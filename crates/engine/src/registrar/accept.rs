@@ -115,9 +115,15 @@ fn refuse(
 ) {
     core.counters.refused(refusal.status);
     let mut bytes = Vec::with_capacity(512);
-    let (message, flow) = (verdict.request.message, verdict.request.flow);
+    let flow = verdict.request.flow;
     let server = &core.policy.server_header;
-    reply::write_refusal(message, flow, &core.keys, refusal, server, &mut bytes);
+    reply::write_refusal(
+        &verdict.request.heading,
+        &core.keys,
+        refusal,
+        server,
+        &mut bytes,
+    );
     let txn = Some(verdict.asking.arrival.txn);
     core.send(
         now,
@@ -370,18 +376,6 @@ fn contact_text(
     response: &Message<'_>,
     wanted: &Wanted<'_>,
 ) -> Option<ContactText> {
-    let mut params = Vec::new();
-    for param in wanted.params.iter() {
-        if param.name.eq_ignore_ascii_case(b"expires") {
-            continue;
-        }
-        params.push(b';');
-        params.extend_from_slice(param.name);
-        if let Some(value) = param.value {
-            params.push(b'=');
-            params.extend_from_slice(value);
-        }
-    }
     let mut path = Vec::new();
     for value in request.message.values(Name::Path) {
         if !path.is_empty() {
@@ -400,7 +394,7 @@ fn contact_text(
             repeat.extend_from_slice(b"\r\n");
         }
     }
-    ContactText::new(wanted.uri, &params, &path, &repeat)
+    ContactText::new(wanted.uri, wanted.params.as_bytes(), &path, &repeat)
 }
 
 /// R18, `replace-oldest`: once the newcomer is in, who refreshed longest ago goes.
@@ -488,7 +482,9 @@ fn restored(
     let how = Restored {
         request: request.message,
         came_by: request.flow,
-        tag: &core.keys.to_tag(request.call_id(), request.from_tag()),
+        tag: &core
+            .keys
+            .to_tag(request.heading.call_id, request.heading.from_tag),
         contacts: lines,
         expires: listing.expires,
         challenge: Challenge::Verbatim,
@@ -622,14 +618,7 @@ pub(super) fn on_outage(core: &mut Core, now: Now, asking: &Asking, out: &mut Ou
         .max()
         .unwrap_or_default();
     let mut bytes = Vec::with_capacity(1024);
-    reply::write_ok(
-        &message,
-        request.flow,
-        &core.keys,
-        now,
-        &listing,
-        &mut bytes,
-    );
+    reply::write_ok(&request.heading, &core.keys, now, &listing, &mut bytes);
     drop(listed);
     let (flow, txn) = (request.flow, Some(asking.arrival.txn));
     core.reply(

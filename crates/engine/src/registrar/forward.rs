@@ -22,6 +22,7 @@ use crate::registrar::conversation::{
 };
 use crate::registrar::decide::{is_own, want};
 use crate::registrar::decision::ForwardReason;
+use crate::registrar::heading::Heading;
 use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Voice};
 use crate::registrar::relay::{self, Challenge, Restored};
 use crate::registrar::request::{RegisterRequest, Role, Wish};
@@ -38,7 +39,7 @@ pub(crate) fn start(
     reason: ForwardReason,
     out: &mut Outbox,
 ) {
-    let to = reply::answer_flow(&request.via, request.flow);
+    let to = request.heading.way_back();
     let opened = super::transaction_key(core, request.message, &request.flow)
         .and_then(|key| core.txns.start_server(now, key, Kind::NonInvite, to).ok());
     let Some(txn) = opened else {
@@ -623,8 +624,7 @@ fn give_up(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Outbox) {
     let mut bytes = Vec::with_capacity(512);
     let server = &core.policy.server_header;
     reply::write_refusal(
-        &message,
-        arrival.flow,
+        &Heading::of(&message, arrival.flow),
         &core.keys,
         &refusal,
         server,

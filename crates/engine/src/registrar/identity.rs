@@ -81,17 +81,14 @@ fn has_push(uri: &[u8]) -> bool {
         .any(|window| window.eq_ignore_ascii_case(b"pn-prid="))
 }
 
-/// Whether the header parameters of a wanted contact, `expires` aside, are those stored.
+/// Whether the header parameters of a wanted contact, `expires` aside, are those stored. The same
+/// bytes are the usual case.
 pub(crate) fn same_params(wanted: Params<'_>, stored: &[u8]) -> bool {
-    let mut stored = Params::new(stored).iter();
-    for param in wanted.iter() {
-        if param.name.eq_ignore_ascii_case(b"expires") {
-            continue;
-        }
-        match stored.next() {
-            Some(other) if other.name == param.name && other.value == param.value => {}
-            _ => return false,
-        }
+    if wanted.as_bytes() == stored {
+        return true;
     }
-    stored.next().is_none()
+    fn lasting(params: Params<'_>) -> impl Iterator<Item = sip::Param<'_>> {
+        params.iter().filter(|param| !param.is("expires"))
+    }
+    lasting(wanted).eq(lasting(Params::new(stored)))
 }

@@ -9,6 +9,7 @@ pub(crate) mod conversation;
 mod decide;
 pub mod decision;
 mod forward;
+pub(crate) mod heading;
 mod identity;
 mod outgoing;
 mod probe;
@@ -35,6 +36,7 @@ use crate::policy::Mode;
 use crate::txn::{RequestMatch, ServerKey};
 use decide::{ChallengeState, Facts, FlowProof, Grave, UpstreamState, asked, flows_match, want};
 use decision::{AbsorbReason, Decision, Refusal, RefusalHeader, Row};
+use heading::Heading;
 use identity::{Sender, same_device};
 use request::{RegisterRequest, Role, Wanted, Wish};
 
@@ -320,7 +322,7 @@ fn answer(
     devices: &[Option<BindingId>],
     out: &mut Outbox,
 ) {
-    let to = reply::answer_flow(&request.via, request.flow);
+    let to = request.heading.way_back();
     let listed = listed(core, request, devices);
     let seq = listed
         .iter()
@@ -340,26 +342,12 @@ fn answer(
     };
     if core.gate.is_durable(seq) {
         out.transmit(to, |buf| {
-            reply::write_ok(
-                request.message,
-                request.flow,
-                &core.keys,
-                now,
-                &listing,
-                buf,
-            );
+            reply::write_ok(&request.heading, &core.keys, now, &listing, buf);
         });
         return;
     }
     let mut bytes = Vec::with_capacity(1024);
-    reply::write_ok(
-        request.message,
-        request.flow,
-        &core.keys,
-        now,
-        &listing,
-        &mut bytes,
-    );
+    reply::write_ok(&request.heading, &core.keys, now, &listing, &mut bytes);
     drop(listed);
     let ready = ReadyReply {
         flow: to,
@@ -407,7 +395,7 @@ fn leave(
     );
     core.tombstones
         .bury(now.mono, request.aor_hash, request.stamp);
-    let to = reply::answer_flow(&request.via, request.flow);
+    let to = request.heading.way_back();
     let listed = listed(core, request, &[]);
     let listing = reply::Listing {
         bindings: &listed,
@@ -416,14 +404,7 @@ fn leave(
         path_support: request.path_support,
     };
     let mut bytes = Vec::with_capacity(1024);
-    reply::write_ok(
-        request.message,
-        request.flow,
-        &core.keys,
-        now,
-        &listing,
-        &mut bytes,
-    );
+    reply::write_ok(&request.heading, &core.keys, now, &listing, &mut bytes);
     drop(listed);
     core.reply(
         now,
@@ -480,10 +461,11 @@ pub(crate) fn refuse(
     out: &mut Outbox,
 ) {
     core.counters.refused(refusal.status);
-    let to = reply::answer_flow_of(message, flow);
+    let heading = Heading::of(message, flow);
+    let to = heading.way_back();
     let (keys, server) = (&core.keys, &core.policy.server_header);
     out.transmit(to, |buf| {
-        reply::write_refusal(message, flow, keys, &refusal, server, buf)
+        reply::write_refusal(&heading, keys, &refusal, server, buf)
     });
     out.event(Event::RegisterRefused {
         source: flow.remote,

@@ -1,43 +1,17 @@
 //! Answers of our own: the absorbed 200, and every refusal.
 
 use sip::header::name_addr::NameAddr;
-use sip::header::via::Via;
 use sip::{Message, Name, Response};
 
 use crate::clock::{Now, Seconds};
-use crate::flow::Flow;
 use crate::keys::Keys;
 use crate::location::Binding;
 use crate::registrar::decision::{Refusal, RefusalHeader};
-use crate::registrar::request::{PathSupport, from_tag, unknown_tags};
+use crate::registrar::heading::{Heading, ToTag};
+use crate::registrar::request::{PathSupport, unknown_tags};
 
 /// Methods that are answered here.
 pub(crate) const ALLOW: &[u8] = b"REGISTER, OPTIONS";
-
-/// Where answers to a request go.
-///
-/// With `rport` back to where it came from (RFC 3581 §4); without it, to the port that the Via
-/// names (RFC 3261 §18.2.2), unless a NAT lies between, which such a port would not pass.
-pub(crate) fn answer_flow(via: &Via<'_>, flow: Flow) -> Flow {
-    if flow.transport.is_stream() || via.rport().is_some() {
-        return flow;
-    }
-    if via.host.ip() != Some(flow.remote.ip()) {
-        return flow;
-    }
-    let mut back = flow;
-    back.remote.set_port(via.port.unwrap_or(5060));
-    back
-}
-
-/// The same for a message of which nothing is known yet.
-pub(crate) fn answer_flow_of(message: &Message<'_>, flow: Flow) -> Flow {
-    let via = message
-        .values(Name::Via)
-        .next()
-        .and_then(|value| Via::parse(value).ok());
-    via.map_or(flow, |via| answer_flow(&via, flow))
-}
 
 /// What a 200 to a REGISTER says besides the request's own headers.
 #[derive(Debug)]
@@ -62,20 +36,26 @@ impl<'a> Listing<'a> {
 
 /// Appends the head of an answer: everything that comes from the request.
 fn begin<'o>(
-    message: &Message<'_>,
-    flow: Flow,
+    heading: &Heading<'_>,
     keys: &Keys,
     (status, reason): (u16, &str),
     out: &'o mut Vec<u8>,
 ) -> Response<'o> {
-    let call_id = message
-        .header(Name::CallId)
-        .map_or(&b""[..], |header| header.value);
-    let tag = keys.to_tag(call_id, from_tag(message));
+    let message = heading.message;
     let mut response = Response::new(out, status, reason);
-    response.vias_from(message, Some(flow.remote.into()));
+    match &heading.via {
+        Some(via) => response.vias_of(message, via, heading.flow.remote.into()),
+        None => response.copy(message, Name::Via),
+    }
     response.copy(message, Name::From);
-    response.to_with_tag(message, &tag);
+    match (heading.to_tag, message.header(Name::To)) {
+        (ToTag::Absent, Some(to)) => response.header_with("To", |out| {
+            out.extend_from_slice(to.value);
+            out.extend_from_slice(b";tag=");
+            out.extend_from_slice(&keys.to_tag(heading.call_id, heading.from_tag));
+        }),
+        _ => response.copy(message, Name::To),
+    }
     response.copy(message, Name::CallId);
     response.copy(message, Name::CSeq);
     response
@@ -83,14 +63,13 @@ fn begin<'o>(
 
 /// Appends a 200 that lists bindings.
 pub(crate) fn write_ok(
-    message: &Message<'_>,
-    flow: Flow,
+    heading: &Heading<'_>,
     keys: &Keys,
     now: Now,
     listing: &Listing<'_>,
     out: &mut Vec<u8>,
 ) {
-    let mut response = begin(message, flow, keys, (200, "OK"), out);
+    let mut response = begin(heading, keys, (200, "OK"), out);
     for binding in listing.bindings {
         response.header_with("Contact", |out| {
             write_contact(binding, binding.remaining(now.mono), out);
@@ -119,21 +98,22 @@ pub(crate) fn write_contact(binding: &Binding, expires: Seconds, out: &mut Vec<u
     out.push(b'<');
     out.extend_from_slice(binding.contact.uri());
     out.push(b'>');
-    out.extend_from_slice(binding.contact.params());
+    for part in binding.contact.params_but_lifetime() {
+        out.extend_from_slice(part);
+    }
     out.extend_from_slice(b";expires=");
     sip::number::push_decimal(out, expires.into());
 }
 
 /// Appends a refusal, with the header that its status requires.
 pub(crate) fn write_refusal(
-    message: &Message<'_>,
-    flow: Flow,
+    heading: &Heading<'_>,
     keys: &Keys,
     refusal: &Refusal,
     server: &str,
     out: &mut Vec<u8>,
 ) {
-    let mut response = begin(message, flow, keys, (refusal.status, refusal.reason), out);
+    let mut response = begin(heading, keys, (refusal.status, refusal.reason), out);
     match refusal.header {
         RefusalHeader::None => {}
         RefusalHeader::MinExpires(seconds) => {
@@ -148,7 +128,8 @@ pub(crate) fn write_refusal(
         }
         RefusalHeader::Unsupported => {
             for name in [Name::Require, Name::ProxyRequire] {
-                unknown_tags(message, name).for_each(|tag| response.header("Unsupported", tag));
+                unknown_tags(heading.message, name)
+                    .for_each(|tag| response.header("Unsupported", tag));
             }
         }
         RefusalHeader::Allow => response.header("Allow", ALLOW),
@@ -175,13 +156,12 @@ pub(crate) fn write_instead(answer: &Message<'_>, refusal: &Refusal, out: &mut V
 
 /// Appends a 200 to OPTIONS (RFC 3261 §11.2).
 pub(crate) fn write_capabilities(
-    message: &Message<'_>,
-    flow: Flow,
+    heading: &Heading<'_>,
     keys: &Keys,
     server: &str,
     out: &mut Vec<u8>,
 ) {
-    let mut response = begin(message, flow, keys, (200, "OK"), out);
+    let mut response = begin(heading, keys, (200, "OK"), out);
     response.header("Allow", ALLOW);
     response.header("Accept", b"application/sdp");
     response.header("Supported", b"path");

@@ -21,6 +21,7 @@ use crate::keys::Keys;
 use crate::limits;
 use crate::location::Stamp;
 use crate::registrar::decision::{Refusal, RefusalHeader};
+use crate::registrar::heading::{Heading, ToTag};
 
 /// What a Contact with an unreadable lifetime is taken to ask for (RFC 3261 §10.2.1.1).
 pub(crate) const MALFORMED_EXPIRES: Seconds = 3600;
@@ -32,8 +33,8 @@ pub(crate) struct RegisterRequest<'a> {
     pub(crate) message: &'a Message<'a>,
     /// How it came.
     pub(crate) flow: Flow,
-    /// Its topmost Via.
-    pub(crate) via: Via<'a>,
+    /// What answers take from it.
+    pub(crate) heading: Heading<'a>,
     /// Whose bindings it is about: the To URI, canonical (RFC 3261 §10.3 step 5).
     pub(crate) aor: AorBuf,
     /// Keyed hash of the AoR.
@@ -123,18 +124,26 @@ impl<'a> RegisterRequest<'a> {
         check_request_uri(message)?;
         check_extensions(message, role)?;
         let mut aor = AorBuf::new();
-        read_aor(message, &mut aor)?;
+        let to_tag = read_aor(message, &mut aor)?;
         let via = top_via(message)?;
         let wish = read_wish(message)?;
+        let heading = Heading {
+            message,
+            flow,
+            via: Some(via),
+            from_tag: from_tag(message),
+            call_id: read_call_id(message)?,
+            to_tag,
+        };
         let aor_hash = keys.aor_hash(&aor);
         Ok(Self {
             message,
             flow,
             aor_hash,
-            stamp: read_stamp(message, &via, keys)?,
+            stamp: read_stamp(&heading, &via, keys)?,
             reach: reach(&via, &wish, &flow),
             wish,
-            via,
+            heading,
             credentials: read_credentials(message),
             path_support: read_path_support(message),
             aor,
@@ -169,18 +178,6 @@ impl<'a> RegisterRequest<'a> {
                     .nonce
             })
     }
-
-    /// The From-tag, empty when there is none (RFC 2543).
-    pub(crate) fn from_tag(&self) -> &'a [u8] {
-        from_tag(self.message)
-    }
-
-    /// The Call-ID.
-    pub(crate) fn call_id(&self) -> &'a [u8] {
-        self.message
-            .header(Name::CallId)
-            .map_or(b"", |header| header.value)
-    }
 }
 
 impl Wanted<'_> {
@@ -198,12 +195,13 @@ pub(crate) fn from_tag<'a>(message: &Message<'a>) -> &'a [u8] {
         .unwrap_or_default()
 }
 
+/// The syntax check has parsed the Request-URI: only its scheme is left to be looked at.
 fn check_request_uri(message: &Message<'_>) -> Result<(), Refusal> {
     let uri = message.request().map_or(&b""[..], |line| line.uri);
-    match Uri::parse(uri).map(|uri| uri.scheme) {
-        Ok(Scheme::Sip | Scheme::Sips) => Ok(()),
-        Ok(_) => Err(Refusal::new(416, "Unsupported URI Scheme")),
-        Err(_) => Err(Refusal::new(400, "Bad Request-URI")),
+    let scheme = uri.split(|byte| *byte == b':').next().unwrap_or_default();
+    match scheme.eq_ignore_ascii_case(b"sip") || scheme.eq_ignore_ascii_case(b"sips") {
+        true => Ok(()),
+        false => Err(Refusal::new(416, "Unsupported URI Scheme")),
     }
 }
 
@@ -230,15 +228,16 @@ pub(crate) fn unknown_tags<'a>(
         .filter(|tag| !tag.is_empty())
 }
 
-fn read_aor(message: &Message<'_>, aor: &mut AorBuf) -> Result<(), Refusal> {
+fn read_aor(message: &Message<'_>, aor: &mut AorBuf) -> Result<ToTag, Refusal> {
     let bad = Refusal::new(400, "Bad To");
     let to = message.header(Name::To).ok_or(bad)?;
     let to = NameAddr::parse(to.value).map_err(|_| bad)?;
     let uri = Uri::parse(to.uri).map_err(|_| bad)?;
     match uri.scheme {
-        Scheme::Sip | Scheme::Sips => sip::aor::canonical(&uri, aor).map_err(|_| bad),
-        _ => Err(Refusal::new(400, "Unsupported scheme in To")),
+        Scheme::Sip | Scheme::Sips => sip::aor::canonical(&uri, aor).map_err(|_| bad)?,
+        _ => return Err(Refusal::new(400, "Unsupported scheme in To")),
     }
+    Ok(ToTag::of(Some(&to)))
 }
 
 fn top_via<'a>(message: &Message<'a>) -> Result<Via<'a>, Refusal> {
@@ -249,19 +248,23 @@ fn top_via<'a>(message: &Message<'a>) -> Result<Via<'a>, Refusal> {
         .ok_or(Refusal::new(400, "Bad Via"))
 }
 
-fn read_stamp(message: &Message<'_>, via: &Via<'_>, keys: &Keys) -> Result<Stamp, Refusal> {
-    let cseq = message
-        .header(Name::CSeq)
-        .and_then(|header| CSeq::parse(header.value).ok())
-        .ok_or(Refusal::new(400, "Bad CSeq"))?;
-    let call_id = message
+fn read_call_id<'a>(message: &Message<'a>) -> Result<&'a [u8], Refusal> {
+    message
         .header(Name::CallId)
         .map(|header| header.value)
         .filter(|value| !value.is_empty())
-        .ok_or(Refusal::new(400, "Bad Call-ID"))?;
+        .ok_or(Refusal::new(400, "Bad Call-ID"))
+}
+
+fn read_stamp(heading: &Heading<'_>, via: &Via<'_>, keys: &Keys) -> Result<Stamp, Refusal> {
+    let cseq = heading
+        .message
+        .header(Name::CSeq)
+        .and_then(|header| CSeq::parse(header.value).ok())
+        .ok_or(Refusal::new(400, "Bad CSeq"))?;
     Ok(Stamp {
-        call_id: keys.text_hash(call_id),
-        from_tag: keys.text_hash(from_tag(message)) as u32,
+        call_id: keys.text_hash(heading.call_id),
+        from_tag: keys.text_hash(heading.from_tag) as u32,
         branch: keys.text_hash(via.branch().unwrap_or_default()) as u32,
         cseq: cseq.number,
     })
