@@ -104,7 +104,7 @@ struct Rounds {
 }
 
 impl Rounds {
-    #[allow(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
+    #[expect(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
     fn run(&self, what: &str, mut work: impl FnMut()) {
         let mut best = f64::INFINITY;
         for _ in 0..self.count {

@@ -4,8 +4,7 @@
 //! in lower case, no port, no parameters, no password. Two To URIs with the same canonical form
 //! are the same AoR.
 
-use core::fmt;
-use core::net::{IpAddr, Ipv6Addr};
+use core::fmt::{self, Write};
 
 use smallvec::SmallVec;
 
@@ -72,38 +71,22 @@ pub fn canonical_with(uri: &Uri<'_>, case: UserCase, out: &mut AorBuf) -> Result
 }
 
 fn push_host(host: &Host<'_>, out: &mut AorBuf) {
-    match host.ip() {
-        None => out.extend(host.name_lower()),
-        Some(IpAddr::V4(address)) => push_dotted(address.octets(), out),
-        Some(IpAddr::V6(address)) => push_groups(address, out),
+    match host {
+        Host::Name(_) => out.extend(host.name_lower()),
+        address => {
+            // Writing to a SmallVec cannot fail.
+            let _ = write!(Sink(out), "{address}");
+        }
     }
 }
 
-fn push_dotted(octets: [u8; 4], out: &mut AorBuf) {
-    for (index, octet) in octets.into_iter().enumerate() {
-        if index > 0 {
-            out.push(b'.');
-        }
-        if octet >= 100 {
-            out.push(b'0' + octet / 100);
-        }
-        if octet >= 10 {
-            out.push(b'0' + octet / 10 % 10);
-        }
-        out.push(b'0' + octet % 10);
-    }
-}
+struct Sink<'o>(&'o mut AorBuf);
 
-fn push_groups(address: Ipv6Addr, out: &mut AorBuf) {
-    struct Sink<'o>(&'o mut AorBuf);
-    impl fmt::Write for Sink<'_> {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0.extend_from_slice(text.as_bytes());
-            Ok(())
-        }
+impl Write for Sink<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
     }
-    // Writing to a SmallVec cannot fail.
-    let _ = fmt::write(&mut Sink(out), format_args!("[{address}]"));
 }
 
 #[cfg(test)]

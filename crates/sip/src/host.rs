@@ -29,7 +29,7 @@ impl<'a> Host<'a> {
         if let [b'[', inner @ .., b']'] = text {
             return parse_v6(inner).map(Self::V6).ok_or(bad);
         }
-        if text.is_empty() || !text.iter().copied().all(is_host) {
+        if !has_sound_labels(text) {
             return Err(bad);
         }
         if !is_numeric(text) {
@@ -134,7 +134,19 @@ fn without_dot(name: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether the last label starts with a digit and there is no letter: an address, or nothing.
+/// Host characters only, and no empty label except after a final dot.
+fn has_sound_labels(text: &[u8]) -> bool {
+    let mut previous = b'.';
+    for byte in text {
+        if !is_host(*byte) || (*byte == b'.' && previous == b'.') {
+            return false;
+        }
+        previous = *byte;
+    }
+    !text.is_empty()
+}
+
+/// Digits and dots only: an IPv4 address, or nothing.
 fn is_numeric(text: &[u8]) -> bool {
     text.iter()
         .all(|byte| byte.is_ascii_digit() || *byte == b'.')
@@ -192,6 +204,14 @@ mod tests {
             "1.2.3.256",
             "1.2.3.4.5",
             "a/b",
+            ".",
+            ".a",
+            "a..b",
+            "a..",
+            ".",
+            ".a",
+            "a..b",
+            "a..",
         ] {
             assert!(Host::parse(text.as_bytes()).is_err(), "{text}");
         }

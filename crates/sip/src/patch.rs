@@ -1,8 +1,8 @@
 //! `Patch`: a message with some spans changed and every other byte verbatim.
 //!
 //! Edits are collected in any order and applied in one pass of copying. New text lives in one
-//! arena, so that a patch costs at most one allocation for text and none for up to
-//! [`INLINE_EDITS`] edits. Invariant: no two edits overlap; of two that would, the first wins.
+//! arena; up to [`INLINE_EDITS`] edits need no allocation of their own. Invariant: no two edits
+//! overlap; of two that would, the first wins.
 
 use smallvec::SmallVec;
 

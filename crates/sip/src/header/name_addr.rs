@@ -58,11 +58,11 @@ impl<'a> NameAddr<'a> {
         let mut tag = None;
         address.params = params::read_all(&mut cursor, |param| {
             if tag.is_none() && param.name.len() == 3 && param.is("tag") {
-                tag = param.value;
+                tag = Some(param.value);
             }
             visit(param);
         })?;
-        address.tag = tag;
+        address.tag = tag.flatten();
         Ok(address)
     }
 
@@ -173,6 +173,12 @@ mod tests {
         assert_eq!(address.uri, b"sip:a@b");
         assert_eq!(address.tag(), Some(&b"1918181833n"[..]));
         assert_eq!(address.bracketed, Brackets::Absent);
+    }
+
+    #[test]
+    fn the_first_of_two_tags_counts() {
+        assert_eq!(address("<sip:a@b>;tag=1;tag=2").tag(), Some(&b"1"[..]));
+        assert_eq!(address("<sip:a@b>;tag;tag=2").tag(), None);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use core::net::IpAddr;
 use crate::charset::is_token;
 use crate::cursor::Cursor;
 use crate::error::{ParseError, ParseErrorKind};
-use crate::host::{Host, read_host_port};
-use crate::params::{self, Params};
+use crate::host::{Host, parse_port, read_host_port};
+use crate::params::{self, Param, Params};
 
 /// What a branch starts with when RFC 3261's rules apply to it (§8.1.1.7).
 pub const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
@@ -25,7 +25,7 @@ pub struct Via<'a> {
     /// All parameters.
     pub params: Params<'a>,
     branch: Option<&'a [u8]>,
-    received: Option<&'a [u8]>,
+    received: Option<Option<&'a [u8]>>,
     rport: Option<Option<u16>>,
 }
 
@@ -36,45 +36,28 @@ impl<'a> Via<'a> {
     /// When a part is missing or malformed, an empty parameter included.
     pub fn parse(value: &'a [u8]) -> Result<Self, ParseError> {
         let mut cursor = Cursor::new(value);
-        cursor.skip_space();
-        cursor.take_some(is_token, ParseErrorKind::BadVia)?;
-        cursor.expect_spaced(b'/', ParseErrorKind::BadVia)?;
-        cursor.take_some(is_token, ParseErrorKind::BadVia)?;
-        cursor.expect_spaced(b'/', ParseErrorKind::BadVia)?;
-        let transport = cursor.take_some(is_token, ParseErrorKind::BadVia)?;
-        let gap = cursor.at();
-        cursor.skip_space();
-        if cursor.at() == gap {
-            return Err(cursor.error(ParseErrorKind::BadVia));
-        }
+        let transport = read_transport(&mut cursor)?;
         let (host_text, host, port) = read_host_port(&mut cursor)?;
-        let mut via = Self {
+        let mut known = Known::default();
+        let params = params::read_all(&mut cursor, |param| known.see(param))?;
+        let rport = match known.rport {
+            None => None,
+            Some(None | Some([])) => Some(None),
+            Some(Some(digits)) => match parse_port(digits) {
+                Some(port) => Some(Some(port)),
+                None => return Err(cursor.error(ParseErrorKind::BadPort)),
+            },
+        };
+        Ok(Self {
             transport,
             host,
             host_text,
             port,
-            params: Params::default(),
-            branch: None,
-            received: None,
-            rport: None,
-        };
-        let mut bad_port = None;
-        via.params = params::read_all(&mut cursor, |param| match param.name.len() {
-            6 if param.is("branch") => via.branch = via.branch.or(param.value),
-            8 if param.is("received") => via.received = via.received.or(param.value),
-            5 if param.is("rport") && via.rport.is_none() => match param.value {
-                None | Some([]) => via.rport = Some(None),
-                Some(digits) => match crate::host::parse_port(digits) {
-                    Some(port) => via.rport = Some(Some(port)),
-                    None => bad_port = Some(ParseErrorKind::BadPort),
-                },
-            },
-            _ => {}
-        })?;
-        match bad_port {
-            Some(kind) => Err(cursor.error(kind)),
-            None => Ok(via),
-        }
+            params,
+            branch: known.branch.flatten(),
+            received: known.received,
+            rport,
+        })
     }
 
     /// The branch, cookie included.
@@ -94,17 +77,22 @@ impl<'a> Via<'a> {
 
     /// The value of `received` as it was written.
     pub fn received(&self) -> Option<&'a [u8]> {
-        self.received
+        self.received.flatten()
     }
 
     /// The address in `received`; IPv6 is accepted with and without brackets (RFC 5118 §4.5).
     pub fn received_ip(&self) -> Option<IpAddr> {
-        self.received.and_then(Host::parse_received)
+        self.received().and_then(Host::parse_received)
     }
 
     /// `None` when there is no `rport`, `Some(None)` when it waits to be filled in.
     pub fn rport(&self) -> Option<Option<u16>> {
         self.rport
+    }
+
+    /// Whether the element already says, truly or not, where its request came from.
+    pub(crate) fn is_stamped(&self) -> bool {
+        self.received.is_some() || self.rport.is_some()
     }
 
     /// The value of `maddr`.
@@ -122,6 +110,42 @@ impl<'a> Via<'a> {
     pub fn keep(&self) -> Option<Option<&'a [u8]>> {
         self.params.get("keep")
     }
+}
+
+/// The first parameter of each name of interest, which may be without a value.
+#[derive(Default)]
+struct Known<'a> {
+    branch: Option<Option<&'a [u8]>>,
+    received: Option<Option<&'a [u8]>>,
+    rport: Option<Option<&'a [u8]>>,
+}
+
+impl<'a> Known<'a> {
+    fn see(&mut self, param: Param<'a>) {
+        let slot = match param.name.len() {
+            6 if param.is("branch") => &mut self.branch,
+            8 if param.is("received") => &mut self.received,
+            5 if param.is("rport") => &mut self.rport,
+            _ => return,
+        };
+        slot.get_or_insert(param.value);
+    }
+}
+
+/// Reads `SIP / 2.0 / transport` and the white space that has to follow.
+fn read_transport<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], ParseError> {
+    cursor.skip_space();
+    cursor.take_some(is_token, ParseErrorKind::BadVia)?;
+    cursor.expect_spaced(b'/', ParseErrorKind::BadVia)?;
+    cursor.take_some(is_token, ParseErrorKind::BadVia)?;
+    cursor.expect_spaced(b'/', ParseErrorKind::BadVia)?;
+    let transport = cursor.take_some(is_token, ParseErrorKind::BadVia)?;
+    let gap = cursor.at();
+    cursor.skip_space();
+    if cursor.at() == gap {
+        return Err(cursor.error(ParseErrorKind::BadVia));
+    }
+    Ok(transport)
 }
 
 #[cfg(test)]
@@ -158,6 +182,13 @@ mod tests {
         assert_eq!(via.host_text, b"[2001:db8::9:1]");
         assert_eq!(via.port, Some(5060));
         assert_eq!(via.branch_3261(), Some(&b"z9hG4bK30239"[..]));
+    }
+
+    #[test]
+    fn the_first_of_two_equal_names_counts() {
+        let via = via("SIP/2.0/UDP h;branch=1;branch=2;received;received=192.0.2.1;rport;rport=1");
+        assert_eq!(via.branch(), Some(&b"1"[..]));
+        assert_eq!((via.received(), via.rport()), (None, Some(None)));
     }
 
     #[test]

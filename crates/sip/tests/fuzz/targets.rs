@@ -168,7 +168,8 @@ pub(crate) fn headers(bytes: &[u8]) {
         assert!(!param.name.is_empty() && inside(param.unquoted()));
     }
     if let Ok(via) = Via::parse(bytes) {
-        assert_eq!(via.branch().is_some(), via.params.contains("branch"));
+        assert_eq!(via.branch(), via.params.get("branch").flatten());
+        assert_eq!(via.rport().is_some(), via.params.contains("rport"));
         assert!(inside(via.host_text));
     }
     if let Ok(address) = NameAddr::parse(bytes) {
