@@ -58,49 +58,60 @@ impl Name {
 
     /// The name that `text` spells, in any case, in its long or its compact form.
     ///
-    /// The length leaves few candidates, so that one or two comparisons settle it.
+    /// Length, first and last letter leave one candidate, so that one comparison settles it.
     pub fn from_bytes(text: &[u8]) -> Self {
-        let candidates: &[Self] = match text.len() {
-            1 => return from_compact(text),
-            2 => &[Self::To],
-            3 => &[Self::Via],
-            4 => &[Self::From, Self::CSeq, Self::Path, Self::Date],
-            5 => &[Self::Route, Self::Allow, Self::Event],
-            6 => &[Self::Server, Self::Accept, Self::Reason],
-            7 => &[
-                Self::CallId,
-                Self::Contact,
-                Self::Expires,
-                Self::Require,
-                Self::Warning,
-            ],
-            9 => &[Self::Supported, Self::Timestamp],
-            10 => &[Self::UserAgent, Self::FlowTimer],
-            11 => &[
-                Self::MinExpires,
-                Self::Unsupported,
-                Self::RetryAfter,
-                Self::MaxBreadth,
-            ],
-            12 => &[
-                Self::MaxForwards,
-                Self::RecordRoute,
-                Self::ContentType,
-                Self::FeatureCaps,
-                Self::AllowEvents,
-            ],
-            13 => &[Self::ServiceRoute, Self::ProxyRequire, Self::Authorization],
-            14 => &[Self::ContentLength],
-            16 => &[Self::WwwAuthenticate, Self::PAssociatedUri],
-            18 => &[Self::ProxyAuthenticate, Self::SubscriptionState],
-            19 => &[Self::ProxyAuthorization, Self::AuthenticationInfo],
-            _ => &[],
+        let (first, last) = match text {
+            [_] => return from_compact(text),
+            [first, .., last] => (first | 0x20, last | 0x20),
+            [] => return Self::Other,
         };
-        candidates
-            .iter()
-            .copied()
-            .find(|name| text.eq_ignore_ascii_case(name.as_str().as_bytes()))
-            .unwrap_or(Self::Other)
+        let candidate = match (text.len(), first, last) {
+            (2, b't', b'o') => Self::To,
+            (3, b'v', b'a') => Self::Via,
+            (4, b'f', b'm') => Self::From,
+            (4, b'c', b'q') => Self::CSeq,
+            (4, b'p', b'h') => Self::Path,
+            (4, b'd', b'e') => Self::Date,
+            (5, b'r', b'e') => Self::Route,
+            (5, b'a', b'w') => Self::Allow,
+            (5, b'e', b't') => Self::Event,
+            (6, b's', b'r') => Self::Server,
+            (6, b'a', b't') => Self::Accept,
+            (6, b'r', b'n') => Self::Reason,
+            (7, b'c', b'd') => Self::CallId,
+            (7, b'c', b't') => Self::Contact,
+            (7, b'e', b's') => Self::Expires,
+            (7, b'r', b'e') => Self::Require,
+            (7, b'w', b'g') => Self::Warning,
+            (9, b's', b'd') => Self::Supported,
+            (9, b't', b'p') => Self::Timestamp,
+            (10, b'u', b't') => Self::UserAgent,
+            (10, b'f', b'r') => Self::FlowTimer,
+            (11, b'm', b's') => Self::MinExpires,
+            (11, b'u', b'd') => Self::Unsupported,
+            (11, b'r', b'r') => Self::RetryAfter,
+            (11, b'm', b'h') => Self::MaxBreadth,
+            (12, b'm', b's') => Self::MaxForwards,
+            (12, b'r', b'e') => Self::RecordRoute,
+            (12, b'c', b'e') => Self::ContentType,
+            (12, b'f', b's') => Self::FeatureCaps,
+            (12, b'a', b's') => Self::AllowEvents,
+            (13, b's', b'e') => Self::ServiceRoute,
+            (13, b'p', b'e') => Self::ProxyRequire,
+            (13, b'a', b'n') => Self::Authorization,
+            (14, b'c', b'h') => Self::ContentLength,
+            (16, b'w', b'e') => Self::WwwAuthenticate,
+            (16, b'p', b'i') => Self::PAssociatedUri,
+            (18, b'p', b'e') => Self::ProxyAuthenticate,
+            (18, b's', b'e') => Self::SubscriptionState,
+            (19, b'p', b'n') => Self::ProxyAuthorization,
+            (19, b'a', b'o') => Self::AuthenticationInfo,
+            _ => return Self::Other,
+        };
+        match text.eq_ignore_ascii_case(candidate.as_str().as_bytes()) {
+            true => candidate,
+            false => Self::Other,
+        }
     }
 
     /// The name as the RFCs write it; empty for [`Name::Other`].
