@@ -66,7 +66,7 @@ pub enum Wait {
     /// Nothing ended yet.
     Running,
     /// All shards have ended; what they counted.
-    Ended(Report),
+    Ended(Box<Report>),
     /// A shard failed.
     Failed(io::Error),
 }
@@ -92,20 +92,47 @@ impl App {
         let known: Vec<SocketAddr> = addresses.iter().copied().flatten().collect();
         let blueprint = Blueprint::new(config, &locals, &known);
         let policy = blueprint.policy(&addresses);
-        for (server, _) in servers.iter().zip(&addresses).filter(|(_, found)| found.is_none()) {
-            warn!(upstream = server.text, "no address yet; registrations get 503 until there is");
+        for (server, _) in servers
+            .iter()
+            .zip(&addresses)
+            .filter(|(_, found)| found.is_none())
+        {
+            warn!(
+                upstream = server.text,
+                "no address yet; registrations get 503 until there is"
+            );
         }
 
         let boxes = mailboxes(shards).map_err(StartError::System)?;
         let (tell_end, ended) = sync_channel(usize::from(shards));
-        let plan = Plan { secret: secret.bytes, shards, policy, boxes: Arc::clone(&boxes) };
-        plan.start_shards(listeners, &tell_end).map_err(StartError::System)?;
-        let resolver = names.follow(&blueprint, &boxes).map_err(StartError::System)?;
+        let plan = Plan {
+            secret: secret.bytes,
+            shards,
+            policy,
+            boxes: Arc::clone(&boxes),
+        };
+        plan.start_shards(listeners, &tell_end)
+            .map_err(StartError::System)?;
+        let resolver = names
+            .follow(&blueprint, &boxes)
+            .map_err(StartError::System)?;
         info!("bindings are kept in memory only, and are gone after a restart");
-        info!(listen = blueprint.listeners().join(", "), workers = shards, "ready");
+        info!(
+            listen = blueprint.listeners().join(", "),
+            workers = shards,
+            "ready"
+        );
         let running = usize::from(shards);
         let total = Report::default();
-        Ok(Self { boxes, ended, running, total, locals, deadline, _resolver: resolver })
+        Ok(Self {
+            boxes,
+            ended,
+            running,
+            total,
+            locals,
+            deadline,
+            _resolver: resolver,
+        })
     }
 
     /// The addresses of the listeners, in configured order, with their real ports.
@@ -143,7 +170,10 @@ impl App {
     pub fn wait(&mut self, timeout: Duration) -> Wait {
         let until = Instant::now() + timeout;
         while self.running > 0 {
-            match self.ended.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            match self
+                .ended
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
                 Ok(Ok(report)) => {
                     self.running -= 1;
                     self.total.add(&report);
@@ -155,7 +185,17 @@ impl App {
                 }
             }
         }
-        Wait::Ended(self.total)
+        Wait::Ended(Box::new(self.total))
+    }
+}
+
+impl Drop for App {
+    /// Ends at once whatever still runs.
+    fn drop(&mut self) {
+        let now = Instant::now();
+        for mailbox in self.boxes.iter() {
+            mailbox.order(Control::Drain(now));
+        }
     }
 }
 
@@ -181,20 +221,24 @@ impl Names {
     fn find(servers: &[ServerName], families: Families) -> io::Result<Self> {
         let literals = resolve::literals(servers);
         if !resolve::any_names(servers) {
-            return Ok(Self { addresses: literals, resolver: None });
+            return Ok(Self {
+                addresses: literals,
+                resolver: None,
+            });
         }
         let (resolver, news) = Resolver::start(servers.to_vec(), families)?;
         let addresses = news.recv_timeout(PATIENCE).unwrap_or(literals);
-        Ok(Self { addresses, resolver: Some((resolver, news)) })
+        Ok(Self {
+            addresses,
+            resolver: Some((resolver, news)),
+        })
     }
 
     /// Tells every later change to all shards.
-    fn follow(
-        self,
-        blueprint: &Blueprint,
-        boxes: &Arc<[Mailbox]>,
-    ) -> io::Result<Option<Resolver>> {
-        let Some((resolver, news)) = self.resolver else { return Ok(None) };
+    fn follow(self, blueprint: &Blueprint, boxes: &Arc<[Mailbox]>) -> io::Result<Option<Resolver>> {
+        let Some((resolver, news)) = self.resolver else {
+            return Ok(None);
+        };
         let (blueprint, boxes) = (blueprint.clone(), Arc::clone(boxes));
         let work = move || {
             for addresses in news {
@@ -205,7 +249,9 @@ impl Names {
                 }
             }
         };
-        thread::Builder::new().name("policy".to_owned()).spawn(work)?;
+        thread::Builder::new()
+            .name("policy".to_owned())
+            .spawn(work)?;
         Ok(Some(resolver))
     }
 }
@@ -230,18 +276,28 @@ impl Plan {
         for number in 0..self.shards {
             let sockets = sockets.next().unwrap_or_default();
             let parts = self.parts(ShardId(number), clock, sockets)?;
-            let notice = Notice { tell: tell_end.clone(), result: None };
-            thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
-                let mut notice = notice;
-                notice.result = Some(Worker::new(parts).and_then(Worker::run));
-            })?;
+            let notice = Notice {
+                tell: tell_end.clone(),
+                result: None,
+            };
+            thread::Builder::new()
+                .name(format!("shard-{number}"))
+                .spawn(move || {
+                    let mut notice = notice;
+                    notice.result = Some(Worker::new(parts).and_then(Worker::run));
+                })?;
         }
         Ok(())
     }
 
     fn parts(&self, shard: ShardId, clock: Clock, sockets: Sockets) -> io::Result<Parts> {
         let seed = u64::from_ne_bytes(secret::random().map_err(io::Error::other)?);
-        let config = EngineConfig { shard, shards: self.shards, secret: self.secret, seed };
+        let config = EngineConfig {
+            shard,
+            shards: self.shards,
+            secret: self.secret,
+            seed,
+        };
         let now = clock.now();
         let engine = Engine::new(&config, Arc::clone(&self.policy), now);
         let store = Box::new(MemoryStore::default());
@@ -263,7 +319,12 @@ type Sockets = Vec<(UdpSocket, Side)>;
 fn transpose(listeners: Vec<Listener>) -> impl Iterator<Item = Sockets> {
     let mut columns: Vec<_> = listeners
         .into_iter()
-        .map(|listener| listener.sockets.into_iter().map(move |socket| (socket, listener.side)))
+        .map(|listener| {
+            listener
+                .sockets
+                .into_iter()
+                .map(move |socket| (socket, listener.side))
+        })
         .collect();
     std::iter::from_fn(move || columns.iter_mut().map(Iterator::next).collect())
 }
@@ -276,14 +337,22 @@ struct Notice {
 
 impl Drop for Notice {
     fn drop(&mut self) {
-        let result = self.result.take().unwrap_or_else(|| Err(io::Error::other("a shard broke")));
+        let result = self
+            .result
+            .take()
+            .unwrap_or_else(|| Err(io::Error::other("a shard broke")));
         let _ = self.tell.try_send(result);
     }
 }
 
 fn bind(config: &Config, shards: u8) -> Result<Vec<Listener>, StartError> {
     let one = |listen: &Listen| Listener::bind(listen.bind, listen.side, shards);
-    config.listen.iter().map(one).collect::<Result<_, _>>().map_err(StartError::Bind)
+    config
+        .listen
+        .iter()
+        .map(one)
+        .collect::<Result<_, _>>()
+        .map_err(StartError::Bind)
 }
 
 fn mailboxes(shards: u8) -> io::Result<Arc<[Mailbox]>> {
@@ -295,7 +364,10 @@ fn families(config: &Config) -> Families {
         let fits = |listen: &Listen| listen.side != Side::Devices && listen.bind.is_ipv4() == v4;
         config.listen.iter().any(fits)
     };
-    Families { v4: speaks(true), v6: speaks(false) }
+    Families {
+        v4: speaks(true),
+        v6: speaks(false),
+    }
 }
 
 fn tell_secret(secret: &Secret) {
@@ -309,3 +381,6 @@ fn tell_secret(secret: &Secret) {
         Origin::Read(Exposure::Private) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,10 @@ pub struct Guard {
 pub fn start(config: LogConfig) -> io::Result<Guard> {
     let (queue, lines) = sync_channel(QUEUE);
     let dropped = Arc::new(AtomicU64::new(0));
-    let writer = LineWriter { queue: queue.clone(), dropped: Arc::clone(&dropped) };
+    let writer = LineWriter {
+        queue: queue.clone(),
+        dropped: Arc::clone(&dropped),
+    };
     thread::Builder::new()
         .name("log".to_owned())
         .spawn(move || write_lines(&lines, &dropped, config.format, &mut io::stderr()))?;
@@ -82,7 +85,10 @@ impl Teller {
     /// A teller that names main registrars as this policy does.
     #[must_use]
     pub fn new(policy: Arc<Policy>) -> Self {
-        Self { policy, unchallenged: Throttle::default() }
+        Self {
+            policy,
+            unchallenged: Throttle::default(),
+        }
     }
 
     /// Follows a change of policy.
@@ -109,7 +115,12 @@ impl Teller {
             Event::PersistFailed { replies } => error!(replies, "the store failed"),
             Event::EpochBegun { epoch } => info!(epoch, "new epoch: leases are renewed"),
             Event::InvariantBroken { site } => error!(site, "a state that cannot be was met"),
-            Event::RegisterForwarded { aor, reason, source, node } => {
+            Event::RegisterForwarded {
+                aor,
+                reason,
+                source,
+                node,
+            } => {
                 let upstream = self.node(*node);
                 debug!(%aor, %source, reason = reason.as_str(), upstream, "forwarded");
             }
@@ -118,7 +129,11 @@ impl Teller {
     }
 
     fn node(&self, node: NodeId) -> &str {
-        self.policy.upstream.servers.get(usize::from(node.0)).map_or("?", |server| &server.name)
+        self.policy
+            .upstream
+            .servers
+            .get(usize::from(node.0))
+            .map_or("?", |server| &server.name)
     }
 }
 
@@ -126,15 +141,30 @@ impl Teller {
 fn tell_registration(event: &Event) {
     match event {
         Event::ChallengeRelayed { aor, source } => debug!(%aor, %source, "challenged"),
-        Event::BindingRegistered { aor, source, granted, lease, novelty, .. } => {
+        Event::BindingRegistered {
+            aor,
+            source,
+            granted,
+            lease,
+            novelty,
+            ..
+        } => {
             let known = *novelty == Novelty::Known;
             debug!(%aor, %source, granted, lease, known, "registered");
         }
         Event::BindingRemoved { aor, cause, .. } => debug!(%aor, ?cause, "removed"),
-        Event::RegisterRejected { aor, source, status } => {
+        Event::RegisterRejected {
+            aor,
+            source,
+            status,
+        } => {
             info!(%aor, %source, status, "rejected upstream");
         }
-        Event::RegisterRefused { source, status, reason } => {
+        Event::RegisterRefused {
+            source,
+            status,
+            reason,
+        } => {
             debug!(%source, status, reason, "refused");
         }
         Event::LeaseReleased { aor, outcome } => debug!(%aor, ?outcome, "lease released"),
@@ -152,7 +182,10 @@ struct Throttle {
 impl Throttle {
     /// How many were held back since the last that passed; `None` holds this one back.
     fn pass(&mut self, now: Instant) -> Option<u64> {
-        if self.last.is_some_and(|last| now.saturating_duration_since(last) < WARN_EVERY) {
+        if self
+            .last
+            .is_some_and(|last| now.saturating_duration_since(last) < WARN_EVERY)
+        {
             self.unsaid += 1;
             return None;
         }
@@ -217,7 +250,10 @@ fn write_lines(
             let _ = match format {
                 LogFormat::Human => writeln!(out, "WARN {count} log lines dropped"),
                 LogFormat::Json => {
-                    writeln!(out, r#"{{"level":"WARN","message":"log lines dropped","count":{count}}}"#)
+                    writeln!(
+                        out,
+                        r#"{{"level":"WARN","message":"log lines dropped","count":{count}}}"#
+                    )
                 }
             };
         }
@@ -232,7 +268,10 @@ mod tests {
     fn a_full_queue_drops_and_counts_instead_of_waiting() {
         let (queue, lines) = sync_channel(2);
         let dropped = Arc::new(AtomicU64::new(0));
-        let mut writer = LineWriter { queue, dropped: Arc::clone(&dropped) };
+        let mut writer = LineWriter {
+            queue,
+            dropped: Arc::clone(&dropped),
+        };
         for text in ["a\n", "b\n", "c\n", "d\n"] {
             assert_eq!(writer.write(text.as_bytes()).expect("taken"), 2);
         }
@@ -240,7 +279,10 @@ mod tests {
         drop(writer);
         let mut out = Vec::new();
         write_lines(&lines, &dropped, LogFormat::Human, &mut out);
-        assert_eq!(String::from_utf8_lossy(&out), "a\nWARN 2 log lines dropped\nb\n");
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            "a\nWARN 2 log lines dropped\nb\n"
+        );
     }
 
     #[test]
@@ -252,7 +294,10 @@ mod tests {
         drop(queue);
         let mut out = Vec::new();
         write_lines(&lines, &AtomicU64::new(0), LogFormat::Json, &mut out);
-        assert_eq!((written.try_recv(), out.as_slice()), (Ok(()), b"a\n".as_slice()));
+        assert_eq!(
+            (written.try_recv(), out.as_slice()),
+            (Ok(()), b"a\n".as_slice())
+        );
     }
 
     #[test]

@@ -29,7 +29,9 @@ impl Blueprint {
     #[must_use]
     pub fn new(config: Config, locals: &[SocketAddr], upstream: &[SocketAddr]) -> Self {
         let listeners = config.listen.iter().zip(locals);
-        let listeners = listeners.map(|(listen, local)| bound(listen, *local, upstream)).collect();
+        let listeners = listeners
+            .map(|(listen, local)| bound(listen, *local, upstream))
+            .collect();
         Self { config, listeners }
     }
 
@@ -49,15 +51,19 @@ impl Blueprint {
     pub fn policy(&self, addresses: &[Option<SocketAddr>]) -> Arc<Policy> {
         let config = &self.config;
         let shards = usize::from(config.workers.max(1));
-        let servers = config.servers.iter().zip(addresses).map(|(server, address)| {
-            let listener = address.and_then(|address| self.listener_toward(address));
-            Server {
-                name: server.text.clone(),
-                // Without a listener of its family it cannot be reached.
-                address: address.filter(|_| listener.is_some()),
-                listener: listener.unwrap_or(ListenerId(0)),
-            }
-        });
+        let servers = config
+            .servers
+            .iter()
+            .zip(addresses)
+            .map(|(server, address)| {
+                let listener = address.and_then(|address| self.listener_toward(address));
+                Server {
+                    name: server.text.clone(),
+                    // Without a listener of its family it cannot be reached.
+                    address: address.filter(|_| listener.is_some()),
+                    listener: listener.unwrap_or(ListenerId(0)),
+                }
+            });
         let listeners = self.listeners.iter().map(|bound| policy::Listener {
             transport: Transport::Udp,
             advertise: bound.advertise.clone(),
@@ -101,13 +107,20 @@ fn bound(listen: &Listen, local: SocketAddr, upstream: &[SocketAddr]) -> Bound {
         }
         None => local.to_string(),
     };
-    Bound { local, side: listen.side, advertise }
+    Bound {
+        local,
+        side: listen.side,
+        advertise,
+    }
 }
 
 /// The address of ours from which the upstream is reached, or from which the default route leaves
 /// while the upstream is unknown. Asking sends nothing.
 fn reachable_ip(local: SocketAddr, upstream: &[SocketAddr]) -> IpAddr {
-    let same_family = upstream.iter().copied().filter(|to| to.is_ipv4() == local.is_ipv4());
+    let same_family = upstream
+        .iter()
+        .copied()
+        .filter(|to| to.is_ipv4() == local.is_ipv4());
     // Documentation addresses (RFC 5737, RFC 3849): routed like any other, and nobody's.
     let anywhere = match local {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 9)),
@@ -122,7 +135,10 @@ fn reachable_ip(local: SocketAddr, upstream: &[SocketAddr]) -> IpAddr {
         SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
         SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
     };
-    same_family.chain([anywhere]).find_map(source).unwrap_or(loopback)
+    same_family
+        .chain([anywhere])
+        .find_map(source)
+        .unwrap_or(loopback)
 }
 
 #[cfg(test)]
@@ -131,8 +147,16 @@ mod tests {
     use crate::config::{Override, Typed, load};
 
     fn config(sets: &[&str]) -> Config {
-        let overrides = sets.iter().map(|set| Override::Set((*set).to_owned())).collect();
-        load(&Typed { file: None, overrides }).expect("good").config
+        let overrides = sets
+            .iter()
+            .map(|set| Override::Set((*set).to_owned()))
+            .collect();
+        load(&Typed {
+            file: None,
+            overrides,
+        })
+        .expect("good")
+        .config
     }
 
     fn address(text: &str) -> SocketAddr {
@@ -149,7 +173,10 @@ mod tests {
         ]);
         let blueprint = Blueprint::new(config, &[address("10.0.0.1:5060")], &[]);
         let policy = blueprint.policy(&[Some(address("10.0.0.5:5060"))]);
-        assert_eq!((policy.limits.bindings, policy.upstream.max_in_flight), (3, 3));
+        assert_eq!(
+            (policy.limits.bindings, policy.upstream.max_in_flight),
+            (3, 3)
+        );
     }
 
     #[test]
@@ -161,18 +188,33 @@ mod tests {
             "listen.2.bind=udp://10.0.0.2",
             "listen.2.side=upstream",
         ]);
-        let locals = [address("10.0.0.1:5060"), address("[::1]:5060"), address("10.0.0.2:5060")];
+        let locals = [
+            address("10.0.0.1:5060"),
+            address("[::1]:5060"),
+            address("10.0.0.2:5060"),
+        ];
         let blueprint = Blueprint::new(config, &locals, &[]);
-        let found = [Some(address("10.9.9.9:5060")), Some(address("[::2]:5060")), None];
+        let found = [
+            Some(address("10.9.9.9:5060")),
+            Some(address("[::2]:5060")),
+            None,
+        ];
         let policy = blueprint.policy(&found);
-        let servers: Vec<_> =
-            policy.upstream.servers.iter().map(|s| (s.address, s.listener.0)).collect();
+        let servers: Vec<_> = policy
+            .upstream
+            .servers
+            .iter()
+            .map(|s| (s.address, s.listener.0))
+            .collect();
         assert_eq!(servers, [(found[0], 2), (found[1], 1), (None, 0)]);
     }
 
     #[test]
     fn a_server_of_a_family_that_we_do_not_speak_has_no_address() {
-        let config = config(&["upstream.servers=sip:a.example", "listen.0.bind=udp://10.0.0.1"]);
+        let config = config(&[
+            "upstream.servers=sip:a.example",
+            "listen.0.bind=udp://10.0.0.1",
+        ]);
         let blueprint = Blueprint::new(config, &[address("10.0.0.1:5060")], &[]);
         let policy = blueprint.policy(&[Some(address("[::2]:5060"))]);
         assert_eq!(policy.upstream.servers[0].address, None);
@@ -180,10 +222,16 @@ mod tests {
 
     #[test]
     fn all_addresses_advertise_the_one_that_routes_to_the_upstream() {
-        let config = config(&["upstream.servers=sip:127.0.0.9", "listen.0.bind=udp://0.0.0.0:7"]);
+        let config = config(&[
+            "upstream.servers=sip:127.0.0.9",
+            "listen.0.bind=udp://0.0.0.0:7",
+        ]);
         let upstream = [address("127.0.0.9:5060")];
         let blueprint = Blueprint::new(config, &[address("0.0.0.0:7")], &upstream);
         assert_eq!(blueprint.listeners(), ["udp://0.0.0.0:7 as 127.0.0.1:7"]);
-        assert_eq!(blueprint.policy(&[None]).listeners[0].advertise, "127.0.0.1:7");
+        assert_eq!(
+            blueprint.policy(&[None]).listeners[0].advertise,
+            "127.0.0.1:7"
+        );
     }
 }

@@ -64,7 +64,9 @@ impl Resolver {
                 first = false;
             }
         };
-        thread::Builder::new().name("resolve".to_owned()).spawn(work)?;
+        thread::Builder::new()
+            .name("resolve".to_owned())
+            .spawn(work)?;
         Ok((Self { _stop: stop }, told))
     }
 }
@@ -82,7 +84,9 @@ pub fn literals(servers: &[ServerName]) -> Addresses {
 /// Whether any server has to be looked up.
 #[must_use]
 pub fn any_names(servers: &[ServerName]) -> bool {
-    servers.iter().any(|server| matches!(server.target, Target::Name(..)))
+    servers
+        .iter()
+        .any(|server| matches!(server.target, Target::Name(..)))
 }
 
 fn goes_on(stopped: &Receiver<()>) -> bool {
@@ -107,7 +111,9 @@ fn round(
         match lookup(host, port) {
             Ok(found) => {
                 let usable = || found.iter().copied().filter(|a| families.include(*a));
-                usable().find(|address| Some(*address) == *current).or_else(|| usable().next())
+                usable()
+                    .find(|address| Some(*address) == *current)
+                    .or_else(|| usable().next())
             }
             Err(_) => None,
         }
@@ -124,7 +130,10 @@ mod tests {
     const BOTH: Families = Families { v4: true, v6: true };
 
     fn servers(texts: &[&str]) -> Vec<ServerName> {
-        texts.iter().map(|text| server_uri(text).expect("a server")).collect()
+        texts
+            .iter()
+            .map(|text| server_uri(text).expect("a server"))
+            .collect()
     }
 
     fn address(text: &str) -> SocketAddr {
@@ -157,7 +166,10 @@ mod tests {
         let servers = servers(&["sip:pbx", "sip:10.0.0.9"]);
         let (four, six) = (address("10.0.0.1:5060"), address("[::1]:5060"));
         let both = |_: &str, _| Ok(vec![six, four]);
-        let only_four = Families { v4: true, v6: false };
+        let only_four = Families {
+            v4: true,
+            v6: false,
+        };
         let found = round(&servers, &vec![None, None], only_four, both);
         assert_eq!(found, [Some(four), Some(address("10.0.0.9:5060"))]);
     }
@@ -169,6 +181,9 @@ mod tests {
         let first = told.recv_timeout(Duration::from_secs(10)).expect("told");
         assert_eq!(first, [Some(address("127.0.0.1:7"))]);
         drop(resolver);
-        assert!(told.recv_timeout(Duration::from_secs(10)).is_err(), "the thread has ended");
+        assert!(
+            told.recv_timeout(Duration::from_secs(10)).is_err(),
+            "the thread has ended"
+        );
     }
 }

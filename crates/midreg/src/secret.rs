@@ -56,7 +56,10 @@ impl Secret {
     /// See [`SecretError`].
     pub fn load(path: Option<&Path>) -> Result<Self, SecretError> {
         let Some(path) = path else {
-            return Ok(Self { bytes: random()?, origin: Origin::Ephemeral });
+            return Ok(Self {
+                bytes: random()?,
+                origin: Origin::Ephemeral,
+            });
         };
         match File::open(path) {
             Ok(file) => read(path, file),
@@ -68,7 +71,9 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secret").field("origin", &self.origin).finish_non_exhaustive()
+        f.debug_struct("Secret")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }
 
@@ -78,8 +83,11 @@ impl fmt::Display for SecretError {
             Self::File(path, error) => write!(f, "secret file {}: {error}", path.display()),
             Self::Content(path) => {
                 let path = path.display();
-                write!(f, "secret file {path} does not hold 64 hexadecimal digits; remove it to \
-                           have a new one made")
+                write!(
+                    f,
+                    "secret file {path} does not hold 64 hexadecimal digits; remove it to \
+                           have a new one made"
+                )
             }
             Self::Random(error) => write!(f, "no random bytes: {error}"),
         }
@@ -106,24 +114,40 @@ fn read(path: &Path, mut file: File) -> Result<Secret, SecretError> {
     let mode = file.metadata().map_err(fail)?.permissions().mode();
     let mut text = String::new();
     // A little more than wanted, so that a longer file is noticed and a huge one is not read.
-    Read::by_ref(&mut file).take(100).read_to_string(&mut text).map_err(fail)?;
+    Read::by_ref(&mut file)
+        .take(100)
+        .read_to_string(&mut text)
+        .map_err(fail)?;
     let bytes = parse_hex(text.trim()).ok_or_else(|| SecretError::Content(path.to_owned()))?;
-    let exposure = if mode & 0o077 == 0 { Exposure::Private } else { Exposure::Readable };
-    Ok(Secret { bytes, origin: Origin::Read(exposure) })
+    let exposure = if mode & 0o077 == 0 {
+        Exposure::Private
+    } else {
+        Exposure::Readable
+    };
+    Ok(Secret {
+        bytes,
+        origin: Origin::Read(exposure),
+    })
 }
 
 fn make(path: &Path) -> Result<Secret, SecretError> {
     let bytes: [u8; 32] = random()?;
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(
-        |mut file| {
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.write_all(b"\n")?;
             file.sync_all()
-        },
-    );
+        });
     match written {
-        Ok(()) => Ok(Secret { bytes, origin: Origin::Made }),
+        Ok(()) => Ok(Secret {
+            bytes,
+            origin: Origin::Made,
+        }),
         Err(error) => {
             // Half a secret would stop the next start; one that another process made must stay.
             if error.kind() != io::ErrorKind::AlreadyExists {
@@ -141,7 +165,9 @@ fn parse_hex(text: &str) -> Option<[u8; 32]> {
     }
     for (index, byte) in bytes.iter_mut().enumerate() {
         let digits = text.get(2 * index..2 * index + 2)?;
-        *byte = u8::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))?;
+        *byte = u8::from_str_radix(digits, 16)
+            .ok()
+            .filter(|_| !digits.starts_with('+'))?;
     }
     Some(bytes)
 }
@@ -159,7 +185,10 @@ mod tests {
         let mode = fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let read = Secret::load(Some(&path)).expect("read");
-        assert_eq!((read.bytes, read.origin), (made.bytes, Origin::Read(Exposure::Private)));
+        assert_eq!(
+            (read.bytes, read.origin),
+            (made.bytes, Origin::Read(Exposure::Private))
+        );
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
         let read = Secret::load(Some(&path)).expect("read");
         assert_eq!(read.origin, Origin::Read(Exposure::Readable));
@@ -167,7 +196,10 @@ mod tests {
 
     #[test]
     fn without_a_file_each_run_has_its_own() {
-        let (a, b) = (Secret::load(None).expect("made"), Secret::load(None).expect("made"));
+        let (a, b) = (
+            Secret::load(None).expect("made"),
+            Secret::load(None).expect("made"),
+        );
         assert_eq!(a.origin, Origin::Ephemeral);
         assert_ne!(a.bytes, b.bytes);
     }
@@ -190,7 +222,10 @@ mod tests {
 
     #[test]
     fn it_is_never_shown() {
-        let secret = Secret { bytes: [0xab; 32], origin: Origin::Ephemeral };
+        let secret = Secret {
+            bytes: [0xab; 32],
+            origin: Origin::Ephemeral,
+        };
         assert_eq!(format!("{secret:?}"), "Secret { origin: Ephemeral, .. }");
     }
 }

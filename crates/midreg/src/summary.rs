@@ -41,7 +41,11 @@ fn dropped(report: &Report) -> String {
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{name}={count}"))
         .collect();
-    if all.is_empty() { "none".to_owned() } else { all.join(" ") }
+    if all.is_empty() {
+        "none".to_owned()
+    } else {
+        all.join(" ")
+    }
 }
 
 #[cfg(test)]

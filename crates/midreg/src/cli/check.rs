@@ -28,8 +28,16 @@ fn summary(config: &Config) -> String {
         Mode::Contact => "contact",
         Mode::Mirror => "mirror",
     };
-    let listen: Vec<String> = config.listen.iter().map(|l| format!("udp://{}", l.bind)).collect();
-    let servers: Vec<&str> = config.servers.iter().map(|server| server.text.as_str()).collect();
+    let listen: Vec<String> = config
+        .listen
+        .iter()
+        .map(|l| format!("udp://{}", l.bind))
+        .collect();
+    let servers: Vec<&str> = config
+        .servers
+        .iter()
+        .map(|server| server.text.as_str())
+        .collect();
     let secret = config.secret_file.as_ref().map_or_else(
         || "made up at every start".to_owned(),
         |path| format!("in {}", path.display()),
@@ -69,9 +77,20 @@ mod tests {
             Override::Upstream(vec!["sip:pbx.example".to_owned()]),
             Override::Listen(vec!["udp://127.0.0.1:5070".to_owned()]),
         ];
-        let config = load(&Typed { file: None, overrides }).expect("good").config;
+        let config = load(&Typed {
+            file: None,
+            overrides,
+        })
+        .expect("good")
+        .config;
         let text = summary(&config);
-        for part in ["ok\n", "contact", "udp://127.0.0.1:5070", "sip:pbx.example", "7200 s"] {
+        for part in [
+            "ok\n",
+            "contact",
+            "udp://127.0.0.1:5070",
+            "sip:pbx.example",
+            "7200 s",
+        ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
     }

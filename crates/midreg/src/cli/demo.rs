@@ -1,7 +1,101 @@
-//! `midreg demo` (placeholder).
+//! `midreg demo`: the whole story on loopback, with a live table.
+
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use clap::Args;
-/// O
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use engine::policy::Mode;
+
+use super::FAILED;
+use super::run::stops;
+use crate::config::checked::MAX_WORKERS;
+use crate::config::parse_duration;
+use crate::demo::{self, DemoError, MAX_PHONES, Outcome, Style};
+use crate::net::epoll::Signals;
+
+/// Time between the refreshes of a phone: far shorter than in life, so that something is seen.
+const REFRESH: Duration = Duration::from_secs(2);
+
+/// What to show.
 #[derive(Debug, Args)]
-pub(super) struct Options {}
-pub(super) fn demo(_: &Options) -> ExitCode { ExitCode::SUCCESS }
+pub(super) struct Options {
+    /// How many phones.
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = phones)]
+    phones: usize,
+    /// How long, such as 30s or 5m.
+    #[arg(long = "for", default_value = "20s", value_name = "TIME", value_parser = duration)]
+    duration: Duration,
+    /// What midreg does.
+    #[arg(long, value_enum, default_value_t = ModeName::Contact)]
+    mode: ModeName,
+    /// Worker threads of midreg.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = workers)]
+    workers: u8,
+    /// One JSON object per line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ModeName {
+    /// Absorb refreshes.
+    Contact,
+    /// Proxy every REGISTER.
+    Mirror,
+}
+
+/// Shows it; succeeds when every phone was registered and no answer was wrong.
+pub(super) fn demo(options: &Options) -> ExitCode {
+    match show(options) {
+        Ok(outcome) if outcome.registered == options.phones && outcome.faults == 0 => {
+            ExitCode::SUCCESS
+        }
+        Ok(_) => ExitCode::from(FAILED),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn show(options: &Options) -> Result<Outcome, DemoError> {
+    let stops = stops(Signals::take()?)?;
+    let style = match options.json {
+        true => Style::Json,
+        false if io::stdout().is_terminal() => Style::Terminal,
+        false => Style::Plain,
+    };
+    let options = demo::Options {
+        phones: options.phones,
+        duration: options.duration,
+        refresh: REFRESH,
+        mode: match options.mode {
+            ModeName::Contact => Mode::Contact,
+            ModeName::Mirror => Mode::Mirror,
+        },
+        workers: options.workers,
+        style,
+    };
+    demo::run(&options, &stops, &mut io::stdout())
+}
+
+fn phones(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|count| (1..=MAX_PHONES).contains(count))
+        .ok_or_else(|| format!("a number from 1 to {MAX_PHONES} is wanted"))
+}
+
+fn workers(text: &str) -> Result<u8, String> {
+    text.parse()
+        .ok()
+        .filter(|count| (1..=MAX_WORKERS).contains(count))
+        .ok_or_else(|| format!("a number from 1 to {MAX_WORKERS} is wanted"))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .filter(|duration| *duration >= Duration::from_secs(1))
+        .ok_or_else(|| "at least 1s is wanted, such as 30s or 5m".to_owned())
+}

@@ -82,7 +82,10 @@ impl Options {
             overrides.push(Override::Upstream(self.upstream.clone()));
         }
         overrides.extend(self.set.iter().cloned().map(Override::Set));
-        Typed { file: self.config.clone(), overrides }
+        Typed {
+            file: self.config.clone(),
+            overrides,
+        }
     }
 
     /// The configuration, or all that is wrong with it.
@@ -93,7 +96,11 @@ impl Options {
 
 /// The look that suits standard error.
 fn look() -> Look {
-    if io::stderr().is_terminal() { Look::Terminal } else { Look::Plain }
+    if io::stderr().is_terminal() {
+        Look::Terminal
+    } else {
+        Look::Plain
+    }
 }
 
 /// Tells faults on standard error.

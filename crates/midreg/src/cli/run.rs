@@ -65,9 +65,13 @@ fn serve(config: Config) -> io::Result<ExitCode> {
 /// Passes signals on as messages, so that one can wait for them and for something else.
 pub(super) fn stops(signals: Signals) -> io::Result<Receiver<()>> {
     let (tell, told) = sync_channel(2);
-    thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        while signals.next().is_ok() && tell.send(()).is_ok() {}
-    })?;
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(
+            move || {
+                while signals.next().is_ok() && tell.send(()).is_ok() {}
+            },
+        )?;
     Ok(told)
 }
 

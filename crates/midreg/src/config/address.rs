@@ -72,7 +72,10 @@ pub(crate) fn server_uri(text: &str) -> Result<ServerName, Complaint> {
         return Err(Complaint::new("not a SIP URI", HELP));
     }
     let (address, parameters) = rest.split_once(';').unwrap_or((rest, ""));
-    for parameter in parameters.split(';').filter(|parameter| !parameter.is_empty()) {
+    for parameter in parameters
+        .split(';')
+        .filter(|parameter| !parameter.is_empty())
+    {
         check_parameter(parameter)?;
     }
     if address.contains('@') {
@@ -85,12 +88,18 @@ pub(crate) fn server_uri(text: &str) -> Result<ServerName, Complaint> {
     }
     let target = match host {
         Host::Address(ip) if ip.is_unspecified() => {
-            return Err(Complaint::new("nobody can be reached at this address", HELP));
+            return Err(Complaint::new(
+                "nobody can be reached at this address",
+                HELP,
+            ));
         }
         Host::Address(ip) => Target::Address(SocketAddr::new(ip, port)),
         Host::Name(name) => Target::Name(name.to_owned(), port),
     };
-    Ok(ServerName { text: text.to_owned(), target })
+    Ok(ServerName {
+        text: text.to_owned(),
+        target,
+    })
 }
 
 /// Checks what goes into Via and Contact: `host` or `host:port`.
@@ -157,13 +166,13 @@ fn is_name(host: &str) -> bool {
             && label.len() <= 63
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     let host = host.strip_suffix('.').unwrap_or(host);
     let last = host.rsplit('.').next().unwrap_or_default();
-    host.len() <= 253
-        && host.split('.').all(label)
-        && last.bytes().any(|b| b.is_ascii_alphabetic())
+    host.len() <= 253 && host.split('.').all(label) && last.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
 fn check_parameter(parameter: &str) -> Result<(), Complaint> {
@@ -226,7 +235,10 @@ mod tests {
             ("http:10.0.0.5", Err("not a SIP URI")),
             ("sips:10.0.0.5", Err("TLS is not in this version")),
             ("sip:a@10.0.0.5", Err("a server has no user part")),
-            ("sip:10.0.0.5;transport=tcp", Err("transport `tcp` is not in this version")),
+            (
+                "sip:10.0.0.5;transport=tcp",
+                Err("transport `tcp` is not in this version"),
+            ),
             ("sip:10.0.0.5;lr", Err("unknown parameter `lr`")),
             ("sip:0.0.0.0", Err("nobody can be reached at this address")),
             ("sip:10.0.0.5:0", Err("port 0")),
@@ -235,17 +247,34 @@ mod tests {
             ("sip:-a", Err("bad host")),
             ("sip:pbx example", Err("bad host")),
         ] {
-            let got = server_uri(text).map(|server| server.target).map_err(|c| c.label);
+            let got = server_uri(text)
+                .map(|server| server.target)
+                .map_err(|c| c.label);
             assert_eq!(got, wanted.map_err(str::to_owned), "{text}");
         }
     }
 
     #[test]
     fn advertised_addresses() {
-        for text in ["sip.example.com", "sip.example.com:5060", "10.0.0.1", "[2001:db8::1]:5061"] {
+        for text in [
+            "sip.example.com",
+            "sip.example.com:5060",
+            "10.0.0.1",
+            "[2001:db8::1]:5061",
+        ] {
             assert_eq!(advertised(text).as_deref(), Ok(text));
         }
-        for text in ["", "udp://a", "a b", "0.0.0.0:5060", "a:0", "[::]", "a:b", "a;b", "a>b"] {
+        for text in [
+            "",
+            "udp://a",
+            "a b",
+            "0.0.0.0:5060",
+            "a:0",
+            "[::]",
+            "a:b",
+            "a;b",
+            "a>b",
+        ] {
             assert!(advertised(text).is_err(), "{text}");
         }
         assert!(has_port("a:5060") && !has_port("a") && !has_port("[::1]"));

@@ -120,9 +120,22 @@ pub fn check(document: &Document, faults: &mut Faults) -> Option<Config> {
 
 fn default_listen() -> Given<Listen> {
     let bind = SocketAddr::from(([0, 0, 0, 0], SIP_PORT));
-    let source = super::error::Source { name: "default".to_owned(), text: String::new() };
-    let spot = Spot { source: source.into(), span: 0..0 };
-    Given { value: Listen { bind, advertise: None, side: Side::Both }, spot }
+    let source = super::error::Source {
+        name: "default".to_owned(),
+        text: String::new(),
+    };
+    let spot = Spot {
+        source: source.into(),
+        span: 0..0,
+    };
+    Given {
+        value: Listen {
+            bind,
+            advertise: None,
+            side: Side::Both,
+        },
+        spot,
+    }
 }
 
 fn read_listen(section: &mut Section<'_, '_>, spot: &Spot) -> Option<Given<Listen>> {
@@ -131,10 +144,16 @@ fn read_listen(section: &mut Section<'_, '_>, spot: &Spot) -> Option<Given<Liste
     let advertise = section.value("advertise", |node| address::advertised(text(node)?));
     let side = section.value(
         "side",
-        choice(&[("both", Side::Both), ("devices", Side::Devices), ("upstream", Side::Upstream)]),
+        choice(&[
+            ("both", Side::Both),
+            ("devices", Side::Devices),
+            ("upstream", Side::Upstream),
+        ]),
     );
     if missing {
-        section.faults.push(Fault::error(spot, "a listener needs a `bind`"));
+        section
+            .faults
+            .push(Fault::error(spot, "a listener needs a `bind`"));
     }
     let bind = bind?;
     let listen = Listen {
@@ -142,7 +161,10 @@ fn read_listen(section: &mut Section<'_, '_>, spot: &Spot) -> Option<Given<Liste
         advertise: advertise.map(|given| given.value),
         side: side.map_or(Side::Both, |given| given.value),
     };
-    Some(Given { value: listen, spot: bind.spot })
+    Some(Given {
+        value: listen,
+        spot: bind.spot,
+    })
 }
 
 fn read_upstream(
@@ -150,9 +172,13 @@ fn read_upstream(
 ) -> (UpstreamPolicy, Option<Vec<Given<ServerName>>>) {
     let base = UpstreamPolicy::default();
     let servers = section.list("servers", |node| address::server_uri(text(node)?));
-    let balance = section
-        .value("balance", choice(&[("failover", Balance::Failover), ("aor", Balance::Aor)]));
-    let expires = section.value("expires", seconds(ANY)).map_or(base.expires, |g| g.value);
+    let balance = section.value(
+        "balance",
+        choice(&[("failover", Balance::Failover), ("aor", Balance::Aor)]),
+    );
+    let expires = section
+        .value("expires", seconds(ANY))
+        .map_or(base.expires, |g| g.value);
     let reauth = section.value("reauth_interval", seconds(ANY));
     let deadline = section.value("deadline", |node| {
         let deadline = duration(node)?;
@@ -177,8 +203,9 @@ fn read_upstream(
         },
         max_in_flight: max_in_flight.map_or(base.max_in_flight, |given| given.value),
         token_param: token_param.map_or(base.token_param, |given| given.value),
-        definitive: definitive
-            .map_or(base.definitive, |list| list.into_iter().map(|given| given.value).collect()),
+        definitive: definitive.map_or(base.definitive, |list| {
+            list.into_iter().map(|given| given.value).collect()
+        }),
     };
     (policy, servers)
 }
@@ -188,8 +215,10 @@ fn read_registration(section: &mut Section<'_, '_>) -> RegistrationPolicy {
     let min = section.value("min_expires", seconds(ANY));
     let default = section.value("default_expires", seconds(ANY));
     let max = section.value("max_expires", seconds(ANY));
-    let too_brief = section
-        .value("too_brief", choice(&[("reject", TooBrief::Reject), ("raise", TooBrief::Raise)]));
+    let too_brief = section.value(
+        "too_brief",
+        choice(&[("reject", TooBrief::Reject), ("raise", TooBrief::Raise)]),
+    );
     let nat = section.value("nat_expires", seconds(ANY));
     let jitter = section.value("jitter", percent(50));
     let flow_match = section.value(
@@ -214,7 +243,10 @@ fn read_limits(section: &mut Section<'_, '_>) -> LimitPolicy {
     let per_aor = section.value("bindings_per_aor", count(1..=10_000));
     let overflow = section.value(
         "overflow",
-        choice(&[("reject", Overflow::Reject), ("replace-oldest", Overflow::ReplaceOldest)]),
+        choice(&[
+            ("reject", Overflow::Reject),
+            ("replace-oldest", Overflow::ReplaceOldest),
+        ]),
     );
     let bindings = section.value("bindings", count(1..=100_000_000));
     let per_source = section.value("bindings_per_source", count(0..=100_000_000));
@@ -237,8 +269,10 @@ fn read_log(section: &mut Section<'_, '_>) -> LogConfig {
             ("trace", Level::TRACE),
         ]),
     );
-    let format = section
-        .value("format", choice(&[("human", LogFormat::Human), ("json", LogFormat::Json)]));
+    let format = section.value(
+        "format",
+        choice(&[("human", LogFormat::Human), ("json", LogFormat::Json)]),
+    );
     LogConfig {
         level: level.map_or(Level::INFO, |given| given.value),
         format: format.map_or(LogFormat::Human, |given| given.value),
@@ -258,7 +292,10 @@ fn mode(node: &Node) -> Result<Mode, Complaint> {
 fn header_text(node: &Node) -> Result<String, Complaint> {
     let text = text(node)?;
     if text.chars().any(char::is_control) || text.len() > 200 {
-        return Err(Complaint::new("not fit for a header", "one line of at most 200 bytes"));
+        return Err(Complaint::new(
+            "not fit for a header",
+            "one line of at most 200 bytes",
+        ));
     }
     Ok(text.to_owned())
 }
@@ -267,8 +304,20 @@ fn header_text(node: &Node) -> Result<String, Complaint> {
 /// RFC 5626, RFC 5627, RFC 3581, RFC 4904).
 fn token_param(node: &Node) -> Result<String, Complaint> {
     const TAKEN: [&str; 14] = [
-        "transport", "user", "method", "ttl", "maddr", "lr", "comp", "ob", "gr", "alias", "cause",
-        "target", "tgrp", "sigcomp-id",
+        "transport",
+        "user",
+        "method",
+        "ttl",
+        "maddr",
+        "lr",
+        "comp",
+        "ob",
+        "gr",
+        "alias",
+        "cause",
+        "target",
+        "tgrp",
+        "sigcomp-id",
     ];
     let text = text(node)?;
     let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
@@ -297,7 +346,10 @@ fn definitive_status(node: &Node) -> Result<u16, Complaint> {
 
 fn secret_path(node: &Node) -> Result<PathBuf, Complaint> {
     match text(node)? {
-        "" => Err(Complaint::new("empty", "the path of a file, made when it is missing")),
+        "" => Err(Complaint::new(
+            "empty",
+            "the path of a file, made when it is missing",
+        )),
         text => Ok(PathBuf::from(text)),
     }
 }
@@ -308,6 +360,6 @@ fn beside(given: &Given<PathBuf>) -> PathBuf {
     if name.starts_with("--") {
         return given.value.clone();
     }
-    let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+    let folder = Path::new(name).parent().unwrap_or_else(|| Path::new(""));
     folder.join(&given.value)
 }

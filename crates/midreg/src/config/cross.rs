@@ -40,18 +40,27 @@ pub(crate) fn order_lifetimes(
     let value = |given: &Option<Given<Seconds>>| given.as_ref().map(|given| given.value);
     let [min, default, max] = [value(&min), value(&default), value(&max)];
     let ceiling = max.unwrap_or_else(|| {
-        base.max_expires.max(default.unwrap_or_default()).max(min.unwrap_or_default())
+        base.max_expires
+            .max(default.unwrap_or_default())
+            .max(min.unwrap_or_default())
     });
     let floor = min.unwrap_or_else(|| base.min_expires.min(default.unwrap_or(ceiling)));
     let floor = floor.min(ceiling);
-    (floor, default.unwrap_or_else(|| base.default_expires.clamp(floor, ceiling)), ceiling)
+    (
+        floor,
+        default.unwrap_or_else(|| base.default_expires.clamp(floor, ceiling)),
+        ceiling,
+    )
 }
 
 /// Listeners against each other.
 pub(crate) fn check_listeners(listen: &[Given<Listen>], faults: &mut Faults) {
     for (index, one) in listen.iter().enumerate() {
         let bind = one.value.bind;
-        let earlier = listen.iter().take(index).find(|other| collide(bind, other.value.bind));
+        let earlier = listen
+            .iter()
+            .take(index)
+            .find(|other| collide(bind, other.value.bind));
         if let Some(other) = earlier {
             let message = format!("two listeners on {bind}");
             let help = format!("the other one is at {}", other.spot);
@@ -102,9 +111,14 @@ pub(crate) fn check_upstream(
     for (index, server) in servers.iter().enumerate() {
         let same = |other: &&Given<ServerName>| other.value.target == server.value.target;
         if servers.iter().take(index).any(|other| same(&other)) {
-            faults.push(Fault::error(&server.spot, "this upstream server is listed twice"));
+            faults.push(Fault::error(
+                &server.spot,
+                "this upstream server is listed twice",
+            ));
         }
-        let Target::Address(address) = server.value.target else { continue };
+        let Target::Address(address) = server.value.target else {
+            continue;
+        };
         if let Some(own) = listen.iter().find(|one| is_own(address, &one.value)) {
             let help = format!("that is our own listener at {}", own.spot);
             faults.push(Fault::error(&server.spot, "the upstream is midreg itself").help(help));
@@ -134,7 +148,10 @@ pub(crate) fn check_lifetimes(
     };
     if mode == Mode::Contact && upstream.expires <= registration.default_expires.min(600) {
         warn(
-            format!("`upstream.expires` ({} s) is hardly longer than a refresh", upstream.expires),
+            format!(
+                "`upstream.expires` ({} s) is hardly longer than a refresh",
+                upstream.expires
+            ),
             "few refreshes can be absorbed; 7200 is usual",
         );
     }
@@ -149,7 +166,10 @@ pub(crate) fn check_lifetimes(
     }
     if registration.nat_expires > SAFE_NAT_EXPIRES {
         warn(
-            format!("`registration.nat_expires` is {} s", registration.nat_expires),
+            format!(
+                "`registration.nat_expires` is {} s",
+                registration.nat_expires
+            ),
             "many NAT routers forget a UDP flow sooner; the device is then unreachable",
         );
     }

@@ -75,7 +75,11 @@ impl Spot {
     /// Line and column of its beginning, both counted from one, columns in characters.
     #[must_use]
     pub fn line_column(&self) -> (usize, usize) {
-        let before = self.source.text.get(..self.span.start).unwrap_or(&self.source.text);
+        let before = self
+            .source
+            .text
+            .get(..self.span.start)
+            .unwrap_or(&self.source.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let line = before.matches('\n').count() + 1;
         (line, before[line_start..].chars().count() + 1)
@@ -93,7 +97,10 @@ impl Fault {
     /// An error with a place.
     #[must_use]
     pub fn error(spot: &Spot, message: impl Into<String>) -> Self {
-        Self { spot: Some(spot.clone()), ..Self::general(message) }
+        Self {
+            spot: Some(spot.clone()),
+            ..Self::general(message)
+        }
     }
 
     /// An error without a place.
@@ -111,19 +118,29 @@ impl Fault {
     /// A warning, at a place where there is one.
     #[must_use]
     pub fn warning(spot: Option<&Spot>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, spot: spot.cloned(), ..Self::general(message) }
+        Self {
+            severity: Severity::Warning,
+            spot: spot.cloned(),
+            ..Self::general(message)
+        }
     }
 
     /// The same with a text at the mark.
     #[must_use]
     pub fn label(self, label: impl Into<String>) -> Self {
-        Self { label: label.into(), ..self }
+        Self {
+            label: label.into(),
+            ..self
+        }
     }
 
     /// The same with advice.
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(help.into()), ..self }
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
     }
 
     /// One line: place, severity, message, what stands there, advice.
@@ -138,7 +155,11 @@ impl Fault {
             Severity::Warning => "warning: ",
         };
         line += &self.message;
-        if let Some(first) = self.spot.as_ref().and_then(|spot| spot.text().lines().next()) {
+        if let Some(first) = self
+            .spot
+            .as_ref()
+            .and_then(|spot| spot.text().lines().next())
+        {
             line += &format!(" [{first}]");
         }
         if !self.label.is_empty() {
@@ -200,7 +221,10 @@ struct Drawing<'f> {
 impl<'f> Drawing<'f> {
     fn of(fault: &'f Fault) -> Self {
         let named = |spot: &Spot| NamedSource::new(&spot.source.name, spot.source.text.clone());
-        Self { fault, source: fault.spot.as_ref().map(named) }
+        Self {
+            fault,
+            source: fault.spot.as_ref().map(named),
+        }
     }
 }
 
@@ -221,11 +245,16 @@ impl Diagnostic for Drawing<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.fault.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.fault
+            .help
+            .as_ref()
+            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn miette::SourceCode)
+        self.source
+            .as_ref()
+            .map(|source| source as &dyn miette::SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -245,9 +274,17 @@ mod tests {
     fn fault_in(line: &str) -> Fault {
         let text = format!("mode = \"contact\"\n{line}\n");
         let at = text.find("0\n").expect("present");
-        let source = Arc::new(Source { name: "midreg.toml".to_owned(), text });
-        let spot = Spot { source, span: at..at + 1 };
-        Fault::error(&spot, "too few workers").label("must be 1 to 64").help("leave it out")
+        let source = Arc::new(Source {
+            name: "midreg.toml".to_owned(),
+            text,
+        });
+        let spot = Spot {
+            source,
+            span: at..at + 1,
+        };
+        Fault::error(&spot, "too few workers")
+            .label("must be 1 to 64")
+            .help("leave it out")
     }
 
     #[test]
@@ -263,7 +300,12 @@ mod tests {
         let mut faults = Faults::default();
         faults.push(fault_in("workers = 0"));
         let drawn = faults.render(Look::Terminal);
-        for part in ["midreg.toml:2:11", "workers = ", "must be 1 to 64", "leave it out"] {
+        for part in [
+            "midreg.toml:2:11",
+            "workers = ",
+            "must be 1 to 64",
+            "leave it out",
+        ] {
             assert!(drawn.contains(part), "{part} is missing in\n{drawn}");
         }
     }

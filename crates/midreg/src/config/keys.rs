@@ -57,11 +57,12 @@ pub fn nearest(path: &str) -> Option<&'static str> {
     }
     let candidates = ALL.iter().copied().chain(sections());
     let (distance, key) = candidates.map(|key| (distance(path, key), key)).min()?;
-    (distance <= 2.max(path.len() / 5)).then_some(key)
+    (distance <= (path.len() / 3).clamp(1, 4)).then_some(key)
 }
 
 fn sections() -> impl Iterator<Item = &'static str> {
-    ALL.iter().filter_map(|key| key.split_once('.').map(|(section, _)| section))
+    ALL.iter()
+        .filter_map(|key| key.split_once('.').map(|(section, _)| section))
 }
 
 /// Levenshtein's distance in bytes.
@@ -71,7 +72,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut diagonal = i;
         let mut left = i + 1;
         for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let best = (diagonal + usize::from(x != y)).min(left + 1).min(*cell + 1);
+            let best = (diagonal + usize::from(x != y))
+                .min(left + 1)
+                .min(*cell + 1);
             diagonal = *cell;
             *cell = best;
             left = best;
@@ -89,8 +92,12 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (a, b, wanted) in [("", "", 0), ("a", "", 1), ("kitten", "sitting", 3), ("ab", "ba", 2)]
-        {
+        for (a, b, wanted) in [
+            ("", "", 0),
+            ("a", "", 1),
+            ("kitten", "sitting", 3),
+            ("ab", "ba", 2),
+        ] {
             assert_eq!(distance(a, b), wanted, "{a} {b}");
         }
     }
@@ -104,6 +111,7 @@ mod tests {
             ("upstream.min_expires", Some("registration.min_expires")),
             ("regstration", Some("registration")),
             ("modes", Some("mode")),
+            ("foo", None),
             ("something.else", None),
         ] {
             assert_eq!(nearest(typed), wanted, "{typed}");

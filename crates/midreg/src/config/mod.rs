@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 pub use checked::{Config, Listen, LogConfig, LogFormat};
 pub use error::{Fault, Faults, Look};
 pub use set::Override;
+pub(crate) use value::parse_duration;
 
 use raw::Document;
 
@@ -57,7 +58,10 @@ pub fn load(typed: &Typed) -> Result<Loaded, Faults> {
         item.apply(&mut document, &mut faults);
     }
     match checked::check(&document, &mut faults) {
-        Some(config) => Ok(Loaded { config, warnings: faults }),
+        Some(config) => Ok(Loaded {
+            config,
+            warnings: faults,
+        }),
         None => Err(faults),
     }
 }
@@ -82,7 +86,9 @@ fn read_file(path: &Path, faults: &mut Faults) -> Document {
             let good = error.utf8_error().valid_up_to();
             let before = &error.as_bytes()[..good];
             let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-            faults.push(Fault::general(format!("{name}:{line}: not UTF-8 at byte {good}")));
+            faults.push(Fault::general(format!(
+                "{name}:{line}: not UTF-8 at byte {good}"
+            )));
             Document::default()
         }
     }

@@ -65,12 +65,17 @@ pub struct Document {
 impl Document {
     /// Reads the text of a file called `name`.
     pub fn parse(name: &str, text: String, faults: &mut Faults) -> Self {
-        let source = Arc::new(Source { name: name.to_owned(), text });
+        let source = Arc::new(Source {
+            name: name.to_owned(),
+            text,
+        });
         let (table, errors) = DeTable::parse_recoverable(&source.text);
         for error in errors {
             faults.push(syntax_fault(&error, &source, 0));
         }
-        Self { root: convert_table(table.get_ref(), &source, 0) }
+        Self {
+            root: convert_table(table.get_ref(), &source, 0),
+        }
     }
 }
 
@@ -116,21 +121,34 @@ pub fn parse_value(source: &Arc<Source>, offset: usize) -> Result<Node, Fault> {
 
 fn syntax_fault(error: &toml::de::Error, source: &Arc<Source>, offset: usize) -> Fault {
     let end = source.text.len();
-    let span = error.span().map_or(end..end, |span| span.start + offset..span.end + offset);
-    let spot = Spot { source: Arc::clone(source), span };
-    Fault::error(&spot, format!("not valid TOML: {}", error.message().replace('\n', ", ")))
+    let span = error
+        .span()
+        .map_or(end..end, |span| span.start + offset..span.end + offset);
+    let spot = Spot {
+        source: Arc::clone(source),
+        span,
+    };
+    Fault::error(
+        &spot,
+        format!("not valid TOML: {}", error.message().replace('\n', ", ")),
+    )
 }
 
 fn convert(value: &Spanned<DeValue<'_>>, source: &Arc<Source>, offset: usize) -> Node {
     let spot = spot_of(value.span(), source, offset);
     let value = match value.get_ref() {
         DeValue::String(text) => Value::String(text.clone().into_owned()),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .map_or(Value::Foreign("a number too large to count with"), Value::Integer),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).map_or(
+            Value::Foreign("a number too large to count with"),
+            Value::Integer,
+        ),
         DeValue::Boolean(flag) => Value::Boolean(*flag),
-        DeValue::Array(items) => {
-            Value::Array(items.iter().map(|item| convert(item, source, offset)).collect())
-        }
+        DeValue::Array(items) => Value::Array(
+            items
+                .iter()
+                .map(|item| convert(item, source, offset))
+                .collect(),
+        ),
         DeValue::Table(table) => Value::Table(convert_table(table, source, offset)),
         DeValue::Float(_) => Value::Foreign("a fraction"),
         DeValue::Datetime(_) => Value::Foreign("a date"),
@@ -152,7 +170,10 @@ fn convert_table(table: &DeTable<'_>, source: &Arc<Source>, offset: usize) -> Ta
 }
 
 fn spot_of(span: std::ops::Range<usize>, source: &Arc<Source>, offset: usize) -> Spot {
-    Spot { source: Arc::clone(source), span: span.start + offset..span.end + offset }
+    Spot {
+        source: Arc::clone(source),
+        span: span.start + offset..span.end + offset,
+    }
 }
 
 #[cfg(test)]
@@ -165,7 +186,12 @@ mod tests {
         let mut faults = Faults::default();
         let document = Document::parse("f", text, &mut faults);
         assert_eq!(faults.iter().count(), 0);
-        let keys: Vec<&str> = document.root.entries.iter().map(|e| e.key.as_str()).collect();
+        let keys: Vec<&str> = document
+            .root
+            .entries
+            .iter()
+            .map(|e| e.key.as_str())
+            .collect();
         assert_eq!(keys, ["workers", "mode", "log"]);
         let mode = document.root.entry("mode").expect("present");
         assert_eq!(mode.key_spot.line_column(), (2, 1));
@@ -178,9 +204,14 @@ mod tests {
         let text = "workers = \nmode = contact\nok = 1\nok = 2\n".to_owned();
         let mut faults = Faults::default();
         let document = Document::parse("f", text, &mut faults);
-        let lines: Vec<usize> =
-            faults.iter().map(|f| f.spot.as_ref().expect("a place").line_column().0).collect();
-        assert!([1, 2, 4].iter().all(|line| lines.contains(line)), "{lines:?}");
+        let lines: Vec<usize> = faults
+            .iter()
+            .map(|f| f.spot.as_ref().expect("a place").line_column().0)
+            .collect();
+        assert!(
+            [1, 2, 4].iter().all(|line| lines.contains(line)),
+            "{lines:?}"
+        );
         assert!(document.root.entry("ok").is_some());
     }
 
@@ -188,7 +219,10 @@ mod tests {
     fn a_number_beyond_all_bounds_is_no_panic() {
         let mut faults = Faults::default();
         let document = Document::parse("f", "a = 99999999999999999999\n".to_owned(), &mut faults);
-        let kind = document.root.entry("a").map(|entry| entry.node.value.kind());
+        let kind = document
+            .root
+            .entry("a")
+            .map(|entry| entry.node.value.kind());
         assert_eq!(kind, Some("a number too large to count with"));
     }
 }

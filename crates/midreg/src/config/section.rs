@@ -39,20 +39,31 @@ impl Complaint {
     /// A complaint with advice.
     #[must_use]
     pub(crate) fn new(label: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { label: label.into(), help: help.into() }
+        Self {
+            label: label.into(),
+            help: help.into(),
+        }
     }
 
     /// The complaint that a value is of the wrong kind.
     #[must_use]
     pub(crate) fn kind(value: &Value, wanted: &str) -> Self {
-        Self::new(format!("this is {}", value.kind()), format!("{wanted} is wanted"))
+        Self::new(
+            format!("this is {}", value.kind()),
+            format!("{wanted} is wanted"),
+        )
     }
 }
 
 impl<'t, 'f> Section<'t, 'f> {
     /// The outermost table.
     pub(crate) fn root(table: &'t Table, faults: &'f mut Faults) -> Self {
-        Self { path: String::new(), table: Some(table), asked: Vec::new(), faults }
+        Self {
+            path: String::new(),
+            table: Some(table),
+            asked: Vec::new(),
+            faults,
+        }
     }
 
     /// The value of `key`, when it is given and fits.
@@ -63,7 +74,10 @@ impl<'t, 'f> Section<'t, 'f> {
     ) -> Option<Given<T>> {
         let node = &self.take(key)?.node;
         match parse(node) {
-            Ok(value) => Some(Given { value, spot: node.spot.clone() }),
+            Ok(value) => Some(Given {
+                value,
+                spot: node.spot.clone(),
+            }),
             Err(complaint) => {
                 self.complain(key, &node.spot, complaint);
                 None
@@ -86,7 +100,10 @@ impl<'t, 'f> Section<'t, 'f> {
         let mut values = Vec::with_capacity(items.len());
         for item in items {
             match parse(item) {
-                Ok(value) => values.push(Given { value, spot: item.spot.clone() }),
+                Ok(value) => values.push(Given {
+                    value,
+                    spot: item.spot.clone(),
+                }),
                 Err(complaint) => self.complain(key, &item.spot, complaint),
             }
         }
@@ -100,7 +117,10 @@ impl<'t, 'f> Section<'t, 'f> {
         read: impl FnOnce(&mut Section<'t, '_>) -> T,
     ) -> T {
         let table = match self.take(key).map(|entry| &entry.node) {
-            Some(Node { value: Value::Table(table), .. }) => Some(table),
+            Some(Node {
+                value: Value::Table(table),
+                ..
+            }) => Some(table),
             Some(node) => {
                 self.complain(key, &node.spot, Complaint::kind(&node.value, "a table"));
                 None
@@ -117,7 +137,10 @@ impl<'t, 'f> Section<'t, 'f> {
         read: impl Fn(&mut Section<'t, '_>, &Spot) -> T,
     ) -> Vec<T> {
         let items = match self.take(key).map(|entry| &entry.node) {
-            Some(Node { value: Value::Array(items), .. }) => items.as_slice(),
+            Some(Node {
+                value: Value::Array(items),
+                ..
+            }) => items.as_slice(),
             Some(node) => std::slice::from_ref(node),
             None => &[],
         };
@@ -156,7 +179,12 @@ impl<'t, 'f> Section<'t, 'f> {
         read: impl FnOnce(&mut Section<'t, '_>) -> T,
     ) -> T {
         let path = self.path_of(key);
-        let mut inner = Section { path, table, asked: Vec::new(), faults: &mut *self.faults };
+        let mut inner = Section {
+            path,
+            table,
+            asked: Vec::new(),
+            faults: &mut *self.faults,
+        };
         let value = read(&mut inner);
         inner.finish();
         value
@@ -169,8 +197,11 @@ impl<'t, 'f> Section<'t, 'f> {
 
     fn complain(&mut self, key: &str, spot: &Spot, complaint: Complaint) {
         let message = format!("bad value for `{}`", self.path_of(key));
-        self.faults
-            .push(Fault::error(spot, message).label(complaint.label).help(complaint.help));
+        self.faults.push(
+            Fault::error(spot, message)
+                .label(complaint.label)
+                .help(complaint.help),
+        );
     }
 
     fn path_of(&self, key: &str) -> String {
@@ -182,13 +213,19 @@ impl<'t, 'f> Section<'t, 'f> {
 }
 
 fn unknown_key(path: &str, entry: &Entry) -> Fault {
-    let full = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
+    let full = if path.is_empty() {
+        entry.key.clone()
+    } else {
+        format!("{path}.{}", entry.key)
+    };
     let fault = Fault::error(&entry.key_spot, format!("unknown key `{full}`"));
     if let Some(reason) = keys::not_yet(&full) {
         return fault.label("not in this version").help(reason);
     }
     match keys::nearest(&full) {
-        Some(near) => fault.label("not known").help(format!("did you mean `{near}`?")),
+        Some(near) => fault
+            .label("not known")
+            .help(format!("did you mean `{near}`?")),
         None => fault.label("not known"),
     }
 }
@@ -209,10 +246,18 @@ mod tests {
         let mut faults = Faults::default();
         let document = Document::parse("f", text.to_owned(), &mut faults);
         let mut root = Section::root(&document.root, &mut faults);
-        let one = root.section("one", |inner| inner.value("a", number)).map(|given| given.value);
-        let many = root.each("many", |inner, _| inner.value("b", number).map(|given| given.value));
+        let one = root
+            .section("one", |inner| inner.value("a", number))
+            .map(|given| given.value);
+        let many = root.each("many", |inner, _| {
+            inner.value("b", number).map(|given| given.value)
+        });
         root.finish();
-        (one, many.into_iter().flatten().collect(), faults.iter().map(Fault::line).collect())
+        (
+            one,
+            many.into_iter().flatten().collect(),
+            faults.iter().map(Fault::line).collect(),
+        )
     }
 
     #[test]
@@ -226,9 +271,21 @@ mod tests {
     fn what_is_not_asked_for_is_unknown_at_every_depth() {
         let (_, _, faults) = read("two = 1\n[one]\nc = 1\n[[many]]\nd = 1\n");
         assert_eq!(faults.len(), 3, "{faults:?}");
-        assert!(faults.iter().any(|f| f.starts_with("f:3:1: error: unknown key `one.c`")));
-        assert!(faults.iter().any(|f| f.starts_with("f:5:1: error: unknown key `many.d`")));
-        assert!(faults.iter().any(|f| f.starts_with("f:1:1: error: unknown key `two`")));
+        assert!(
+            faults
+                .iter()
+                .any(|f| f.starts_with("f:3:1: error: unknown key `one.c`"))
+        );
+        assert!(
+            faults
+                .iter()
+                .any(|f| f.starts_with("f:5:1: error: unknown key `many.d`"))
+        );
+        assert!(
+            faults
+                .iter()
+                .any(|f| f.starts_with("f:1:1: error: unknown key `two`"))
+        );
     }
 
     #[test]

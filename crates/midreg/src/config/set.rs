@@ -29,20 +29,23 @@ impl Override {
     pub fn apply(&self, document: &mut Document, faults: &mut Faults) {
         let placed = match self {
             Self::Set(argument) => set(document, argument),
-            Self::Mode(text) => {
-                place_at(document, &["mode"], string_node(&source("--mode", text)))
-            }
+            Self::Mode(text) => place_at(document, &["mode"], string_node(&source("--mode", text))),
             Self::Workers(text) => {
                 let source = source("--workers", text);
                 let node = parse_value(&source, 0).unwrap_or_else(|_| string_node(&source));
                 place_at(document, &["workers"], node)
             }
             Self::Listen(urls) => {
-                let tables = urls.iter().map(|url| listen_node(&source("--listen", url))).collect();
+                let tables = urls
+                    .iter()
+                    .map(|url| listen_node(&source("--listen", url)))
+                    .collect();
                 place_list(document, &["listen"], tables)
             }
             Self::Upstream(uris) => {
-                let items = uris.iter().map(|uri| string_node(&source("--upstream", uri)));
+                let items = uris
+                    .iter()
+                    .map(|uri| string_node(&source("--upstream", uri)));
                 place_list(document, &["upstream", "servers"], items.collect())
             }
         };
@@ -54,14 +57,20 @@ impl Override {
 
 fn set(document: &mut Document, argument: &str) -> Result<(), Fault> {
     let source = source("--set", argument);
-    let whole = Spot { source: Arc::clone(&source), span: 0..argument.len() };
+    let whole = Spot {
+        source: Arc::clone(&source),
+        span: 0..argument.len(),
+    };
     let Some((key, value)) = argument.split_once('=') else {
         return Err(Fault::error(&whole, "KEY=VALUE is wanted").label("no `=` in it"));
     };
     let at = key.len() + 1;
     let path: Vec<&str> = key.trim().split('.').collect();
     if let Some(bad) = path.iter().find(|part| !is_bare_key(part)) {
-        let spot = Spot { source, span: 0..key.len() };
+        let spot = Spot {
+            source,
+            span: 0..key.len(),
+        };
         return Err(Fault::error(&spot, format!("`{bad}` is not a key")));
     }
     let node = match parse_value(&source, at) {
@@ -69,16 +78,25 @@ fn set(document: &mut Document, argument: &str) -> Result<(), Fault> {
         Err(fault) if value.trim_start().starts_with(['[', '{', '"', '\'']) => return Err(fault),
         Err(_) => bare_text(&source, at),
     };
-    let key_spot = Spot { source, span: 0..key.len() };
+    let key_spot = Spot {
+        source,
+        span: 0..key.len(),
+    };
     Placement { key_spot, node }.into_table(&mut document.root, &path)
 }
 
 fn is_bare_key(part: &str) -> bool {
-    !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    !part.is_empty()
+        && part
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 fn source(option: &str, text: &str) -> Arc<Source> {
-    Arc::new(Source { name: option.to_owned(), text: text.to_owned() })
+    Arc::new(Source {
+        name: option.to_owned(),
+        text: text.to_owned(),
+    })
 }
 
 fn string_node(source: &Arc<Source>) -> Node {
@@ -87,24 +105,52 @@ fn string_node(source: &Arc<Source>) -> Node {
 
 fn bare_text(source: &Arc<Source>, at: usize) -> Node {
     let text = source.text.get(at..).unwrap_or_default().trim().to_owned();
-    let spot = Spot { source: Arc::clone(source), span: at..source.text.len() };
-    Node { value: Value::String(text), spot }
+    let spot = Spot {
+        source: Arc::clone(source),
+        span: at..source.text.len(),
+    };
+    Node {
+        value: Value::String(text),
+        spot,
+    }
 }
 
 fn listen_node(source: &Arc<Source>) -> Node {
     let bind = string_node(source);
     let spot = bind.spot.clone();
-    let entry = Entry { key: "bind".to_owned(), key_spot: spot.clone(), node: bind };
-    Node { value: Value::Table(Table { entries: vec![entry] }), spot }
+    let entry = Entry {
+        key: "bind".to_owned(),
+        key_spot: spot.clone(),
+        node: bind,
+    };
+    Node {
+        value: Value::Table(Table {
+            entries: vec![entry],
+        }),
+        spot,
+    }
 }
 
 fn place_list(document: &mut Document, path: &[&str], items: Vec<Node>) -> Result<(), Fault> {
-    let Some(spot) = items.first().map(|item| item.spot.clone()) else { return Ok(()) };
-    place_at(document, path, Node { value: Value::Array(items), spot })
+    let Some(spot) = items.first().map(|item| item.spot.clone()) else {
+        return Ok(());
+    };
+    place_at(
+        document,
+        path,
+        Node {
+            value: Value::Array(items),
+            spot,
+        },
+    )
 }
 
 fn place_at(document: &mut Document, path: &[&str], node: Node) -> Result<(), Fault> {
-    Placement { key_spot: node.spot.clone(), node }.into_table(&mut document.root, path)
+    Placement {
+        key_spot: node.spot.clone(),
+        node,
+    }
+    .into_table(&mut document.root, path)
 }
 
 /// A value on its way down the tree.
@@ -116,15 +162,24 @@ struct Placement {
 
 impl Placement {
     fn into_table(self, table: &mut Table, path: &[&str]) -> Result<(), Fault> {
-        let [key, rest @ ..] = path else { return Ok(()) };
+        let [key, rest @ ..] = path else {
+            return Ok(());
+        };
         if table.entry(key).is_none() {
             let value = match rest.first() {
                 Some(next) if next.parse::<usize>().is_ok() => Value::Array(Vec::new()),
                 _ => Value::Table(Table::default()),
             };
-            let node = Node { value, spot: self.key_spot.clone() };
+            let node = Node {
+                value,
+                spot: self.key_spot.clone(),
+            };
             let key_spot = self.key_spot.clone();
-            table.entries.push(Entry { key: (*key).to_owned(), key_spot, node });
+            table.entries.push(Entry {
+                key: (*key).to_owned(),
+                key_spot,
+                node,
+            });
         }
         match table.entry_mut(key) {
             Some(entry) => self.below(&mut entry.node, key, rest),
@@ -143,9 +198,16 @@ impl Placement {
                 let length = items.len();
                 if key.parse() == Ok(length) {
                     let value = Value::Table(Table::default());
-                    items.push(Node { value, spot: self.key_spot.clone() });
+                    items.push(Node {
+                        value,
+                        spot: self.key_spot.clone(),
+                    });
                 }
-                match key.parse().ok().and_then(|index: usize| items.get_mut(index)) {
+                match key
+                    .parse()
+                    .ok()
+                    .and_then(|index: usize| items.get_mut(index))
+                {
                     Some(item) => self.below(item, key, deeper),
                     None => {
                         let message = format!("`{name}` has no element `{key}`");
@@ -197,7 +259,10 @@ mod tests {
         let (document, faults) = apply("[log]\nlevel = \"warn\"\n", &arguments);
         assert_eq!(faults, [""; 0]);
         assert_eq!(text_at(&document, &["log", "level"]), "String(\"debug\")");
-        assert_eq!(text_at(&document, &["registration", "min_expires"]), "Integer(1)");
+        assert_eq!(
+            text_at(&document, &["registration", "min_expires"]),
+            "Integer(1)"
+        );
     }
 
     #[test]
@@ -216,7 +281,10 @@ mod tests {
     #[test]
     fn listeners_are_reached_by_number() {
         let file = "[[listen]]\nbind = \"udp://127.0.0.1:5060\"\n";
-        let arguments = [set("listen.0.side=devices"), set("listen.1.bind=udp://127.0.0.1:5062")];
+        let arguments = [
+            set("listen.0.side=devices"),
+            set("listen.1.bind=udp://127.0.0.1:5062"),
+        ];
         let (document, faults) = apply(file, &arguments);
         assert_eq!(faults, [""; 0]);
         let Value::Array(items) = &document.root.entry("listen").expect("present").node.value
@@ -225,16 +293,27 @@ mod tests {
         };
         assert_eq!(items.len(), 2);
         let (_, faults) = apply(file, &[set("listen.7.side=both")]);
-        assert_eq!(faults, ["--set:1:1: error: `listen` has no element `7` [listen.7.side]; it has 1; 1 would add one"]);
+        assert_eq!(
+            faults,
+            [
+                "--set:1:1: error: `listen` has no element `7` [listen.7.side]; it has 1; 1 would add one"
+            ]
+        );
     }
 
     #[test]
     fn what_cannot_be_placed_is_told_with_its_place() {
         for (argument, wanted) in [
-            ("workers", "--set:1:1: error: KEY=VALUE is wanted [workers] (no `=` in it)"),
+            (
+                "workers",
+                "--set:1:1: error: KEY=VALUE is wanted [workers] (no `=` in it)",
+            ),
             ("a b=1", "--set:1:1: error: `a b` is not a key [a b]"),
             (".x=1", "--set:1:1: error: `` is not a key [.x]"),
-            ("mode.x=1", "--set:1:1: error: `mode` is a text, so it has no `x` [mode.x]"),
+            (
+                "mode.x=1",
+                "--set:1:1: error: `mode` is a text, so it has no `x` [mode.x]",
+            ),
         ] {
             let (_, faults) = apply("mode = \"contact\"\n", &[set(argument)]);
             assert_eq!(faults, [wanted], "{argument}");
@@ -248,7 +327,10 @@ mod tests {
     fn short_forms_replace_lists_as_a_whole() {
         let file = "[[listen]]\nbind = \"udp://1.2.3.4:1\"\n[upstream]\nservers = [\"sip:a\"]\n";
         let short = [
-            Override::Listen(vec!["udp://127.0.0.1:1".to_owned(), "udp://127.0.0.1:2".to_owned()]),
+            Override::Listen(vec![
+                "udp://127.0.0.1:1".to_owned(),
+                "udp://127.0.0.1:2".to_owned(),
+            ]),
             Override::Upstream(vec!["sip:b".to_owned()]),
             Override::Workers("3".to_owned()),
             Override::Mode("mirror".to_owned()),

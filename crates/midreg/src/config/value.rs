@@ -23,9 +23,10 @@ pub(crate) fn seconds(
         let duration = duration(node)?;
         let whole = u32::try_from(duration.as_secs()).ok();
         match whole {
-            Some(_) if duration.subsec_nanos() != 0 => {
-                Err(Complaint::new("not whole seconds", "SIP counts lifetimes in seconds"))
-            }
+            Some(_) if duration.subsec_nanos() != 0 => Err(Complaint::new(
+                "not whole seconds",
+                "SIP counts lifetimes in seconds",
+            )),
             Some(seconds) if range.contains(&seconds) => Ok(seconds),
             _ => Err(out_of(&range, "s")),
         }
@@ -54,7 +55,9 @@ pub(crate) fn duration(node: &Node) -> Result<Duration, Complaint> {
 /// # Errors
 ///
 /// Not a number, or outside of `range`.
-pub(crate) fn count(range: RangeInclusive<usize>) -> impl FnOnce(&Node) -> Result<usize, Complaint> {
+pub(crate) fn count(
+    range: RangeInclusive<usize>,
+) -> impl FnOnce(&Node) -> Result<usize, Complaint> {
     move |node| match &node.value {
         Value::Integer(number) => usize::try_from(*number)
             .ok()
@@ -76,7 +79,9 @@ pub(crate) fn percent(most: u8) -> impl FnOnce(&Node) -> Result<u8, Complaint> {
             Value::String(text) => text.trim().strip_suffix('%').and_then(|n| n.parse().ok()),
             value => return Err(Complaint::kind(value, "a percentage")),
         };
-        number.filter(|number| *number <= most).ok_or_else(|| out_of(&(0..=most), "%"))
+        number
+            .filter(|number| *number <= most)
+            .ok_or_else(|| out_of(&(0..=most), "%"))
     }
 }
 
@@ -114,10 +119,20 @@ pub(crate) fn choice<T: Copy>(
 ) -> impl FnOnce(&Node) -> Result<T, Complaint> {
     move |node| {
         let text = text(node)?;
-        choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
-            let names: Vec<String> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-            Complaint::new("not one of the choices", format!("choose from {}", names.join(", ")))
-        })
+        choices
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, value)| *value)
+            .ok_or_else(|| {
+                let names: Vec<String> = choices
+                    .iter()
+                    .map(|(name, _)| format!("\"{name}\""))
+                    .collect();
+                Complaint::new(
+                    "not one of the choices",
+                    format!("choose from {}", names.join(", ")),
+                )
+            })
     }
 }
 
@@ -127,7 +142,7 @@ fn out_of<N: std::fmt::Display>(range: &RangeInclusive<N>, unit: &str) -> Compla
 }
 
 /// Numbers with units, from the largest to the smallest: `1h30m`, `8s`, `500ms`.
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut sum = Duration::ZERO;
     let mut previous = u64::MAX;
@@ -137,7 +152,9 @@ fn parse_duration(text: &str) -> Option<Duration> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
         let (number, tail) = rest.split_at(digits);
-        let end = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let end = tail
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(end);
         let millis = unit_millis(unit)?;
         if millis >= previous {
@@ -190,7 +207,11 @@ mod tests {
             ("999999999999999999d", None),
             ("1é", None),
         ] {
-            assert_eq!(parse_duration(text), wanted.map(Duration::from_millis), "{text:?}");
+            assert_eq!(
+                parse_duration(text),
+                wanted.map(Duration::from_millis),
+                "{text:?}"
+            );
         }
     }
 }

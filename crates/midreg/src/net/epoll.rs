@@ -57,11 +57,20 @@ pub struct Signals {
 
 impl Interest {
     /// To read.
-    pub const READ: Self = Self { read: true, write: false };
+    pub const READ: Self = Self {
+        read: true,
+        write: false,
+    };
     /// To write.
-    pub const WRITE: Self = Self { read: false, write: true };
+    pub const WRITE: Self = Self {
+        read: false,
+        write: true,
+    };
     /// Errors only, which are always told.
-    pub const NONE: Self = Self { read: false, write: false };
+    pub const NONE: Self = Self {
+        read: false,
+        write: false,
+    };
 
     fn bits(self) -> u32 {
         let read = if self.read { libc::EPOLLIN } else { 0 };
@@ -79,7 +88,10 @@ impl Epoll {
     pub fn new() -> io::Result<Self> {
         // SAFETY: no pointers; the result is checked before it is owned.
         let fd = unsafe { owned(libc::epoll_create1(libc::EPOLL_CLOEXEC)) }?;
-        Ok(Self { fd, events: vec![libc::epoll_event { events: 0, u64: 0 }; MAX_EVENTS] })
+        Ok(Self {
+            fd,
+            events: vec![libc::epoll_event { events: 0, u64: 0 }; MAX_EVENTS],
+        })
     }
 
     /// Adds a descriptor under a number of the caller's. It leaves the set when it is closed.
@@ -144,10 +156,18 @@ impl Epoll {
         key: u64,
         interest: Interest,
     ) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: interest.bits(), u64: key };
+        let mut event = libc::epoll_event {
+            events: interest.bits(),
+            u64: key,
+        };
         // SAFETY: both descriptors are open for the call; the event outlives it.
         let result = unsafe {
-            libc::epoll_ctl(self.fd.as_raw_fd(), operation, fd.as_raw_fd(), &raw mut event)
+            libc::epoll_ctl(
+                self.fd.as_raw_fd(),
+                operation,
+                fd.as_raw_fd(),
+                &raw mut event,
+            )
         };
         check(result).map(drop)
     }
@@ -201,7 +221,11 @@ impl Signals {
             libc::sigemptyset(&raw mut set);
             libc::sigaddset(&raw mut set, libc::SIGTERM);
             libc::sigaddset(&raw mut set, libc::SIGINT);
-            check(libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()))?;
+            check(libc::pthread_sigmask(
+                libc::SIG_BLOCK,
+                &raw const set,
+                std::ptr::null_mut(),
+            ))?;
             let fd = owned(libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC))?;
             Ok(Self { fd })
         }
@@ -216,9 +240,8 @@ impl Signals {
         let mut info = [0u8; size_of::<libc::signalfd_siginfo>()];
         loop {
             // SAFETY: as many writable bytes as a signalfd writes at once.
-            let read = unsafe {
-                libc::read(self.fd.as_raw_fd(), info.as_mut_ptr().cast(), info.len())
-            };
+            let read =
+                unsafe { libc::read(self.fd.as_raw_fd(), info.as_mut_ptr().cast(), info.len()) };
             if read > 0 {
                 return Ok(());
             }
@@ -237,7 +260,11 @@ fn ceil_millis(timeout: Duration) -> libc::c_int {
 }
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
 }
 
 /// # Safety
@@ -261,7 +288,15 @@ mod tests {
         bell.ring();
         bell.ring();
         let heard: Vec<Ready> = epoll.wait(None).expect("waited").collect();
-        assert_eq!(heard, [Ready { key: 7, readable: true, writable: false, error: false }]);
+        assert_eq!(
+            heard,
+            [Ready {
+                key: 7,
+                readable: true,
+                writable: false,
+                error: false
+            }]
+        );
         bell.silence();
         assert_eq!(epoll.wait(Some(Duration::ZERO)).expect("waited").count(), 0);
         bell.silence();
@@ -274,8 +309,17 @@ mod tests {
         epoll.add(bell.as_fd(), 1, Interest::NONE).expect("added");
         bell.ring();
         assert_eq!(epoll.wait(Some(Duration::ZERO)).expect("waited").count(), 0);
-        epoll.modify(bell.as_fd(), 2, Interest::READ).expect("modified");
-        assert_eq!(epoll.wait(None).expect("waited").map(|r| r.key).collect::<Vec<_>>(), [2]);
+        epoll
+            .modify(bell.as_fd(), 2, Interest::READ)
+            .expect("modified");
+        assert_eq!(
+            epoll
+                .wait(None)
+                .expect("waited")
+                .map(|r| r.key)
+                .collect::<Vec<_>>(),
+            [2]
+        );
     }
 
     #[test]

@@ -51,19 +51,31 @@ impl Listener {
         if shards > 1 && address.port() != 0 {
             open(address, Sharing::Alone).map_err(fail)?;
         }
-        let sharing = if shards > 1 { Sharing::Shards } else { Sharing::Alone };
+        let sharing = if shards > 1 {
+            Sharing::Shards
+        } else {
+            Sharing::Alone
+        };
         for _ in 0..shards.max(1) {
             let socket = open(local, sharing).map_err(fail)?;
             local = socket.local_addr().map_err(fail)?;
             sockets.push(socket);
         }
-        Ok(Self { local, side, sockets })
+        Ok(Self {
+            local,
+            side,
+            sockets,
+        })
     }
 }
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on udp://{}: {}", self.address, self.source)
+        write!(
+            f,
+            "cannot listen on udp://{}: {}",
+            self.address, self.source
+        )
     }
 }
 
@@ -76,7 +88,11 @@ enum Sharing {
 }
 
 fn open(address: SocketAddr, sharing: Sharing) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
     if address.is_ipv6() {
         // One family per socket: no mapped addresses, which would look like other flows.
         socket.set_only_v6(true)?;
@@ -103,8 +119,11 @@ mod tests {
     fn all_shards_share_one_port() {
         let listener = Listener::bind(loopback(), Side::Both, 3).expect("bound");
         assert_ne!(listener.local.port(), 0);
-        let ports: Vec<SocketAddr> =
-            listener.sockets.iter().map(|s| s.local_addr().expect("bound")).collect();
+        let ports: Vec<SocketAddr> = listener
+            .sockets
+            .iter()
+            .map(|s| s.local_addr().expect("bound"))
+            .collect();
         assert_eq!(ports, [listener.local; 3]);
     }
 

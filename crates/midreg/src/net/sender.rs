@@ -83,7 +83,11 @@ impl Sender {
             rest = rest.get(taken..).unwrap_or_default();
         }
         for message in rest {
-            self.keep(message.flow.remote, bytes.get(message.span.clone()), &mut done);
+            self.keep(
+                message.flow.remote,
+                bytes.get(message.span.clone()),
+                &mut done,
+            );
         }
         done
     }
@@ -92,7 +96,11 @@ impl Sender {
     pub fn flush(&mut self, wire: &mut impl Wire) -> Sent {
         let mut done = Sent::default();
         let waiting = &self.waiting;
-        let outgoing = |at| waiting.get(at).map(|(to, bytes)| Outgoing { bytes, to: *to });
+        let outgoing = |at| {
+            waiting
+                .get(at)
+                .map(|(to, bytes)| Outgoing { bytes, to: *to })
+        };
         let taken = push(wire, waiting.len(), outgoing, &mut done);
         for (_, bytes) in self.waiting.drain(..taken) {
             self.waiting_bytes -= bytes.len();
@@ -167,7 +175,10 @@ mod tests {
     }
 
     fn wire(steps: &[Result<usize, io::ErrorKind>]) -> Scripted {
-        Scripted { steps: steps.iter().copied().collect(), out: Vec::new() }
+        Scripted {
+            steps: steps.iter().copied().collect(),
+            out: Vec::new(),
+        }
     }
 
     fn to(port: u16) -> SocketAddr {
@@ -175,7 +186,10 @@ mod tests {
     }
 
     fn message(span: std::ops::Range<usize>, port: u16) -> Transmit {
-        Transmit { flow: Flow::udp(ListenerId(0), to(port)), span }
+        Transmit {
+            flow: Flow::udp(ListenerId(0), to(port)),
+            span,
+        }
     }
 
     const FULL: Result<usize, io::ErrorKind> = Err(io::ErrorKind::WouldBlock);
@@ -186,7 +200,13 @@ mod tests {
         let mut wire = wire(&[Ok(1), Ok(1)]);
         let messages = [message(0..1, 1), message(1..3, 2), message(3..3, 3)];
         let done = Sender::default().send(&mut wire, b"abc", &messages);
-        assert_eq!(done, Sent { sent: 3, ..Sent::default() });
+        assert_eq!(
+            done,
+            Sent {
+                sent: 3,
+                ..Sent::default()
+            }
+        );
         assert_eq!(wire.out, ["a>1", "bc>2", ">3"]);
     }
 
@@ -212,7 +232,13 @@ mod tests {
     fn an_error_of_an_earlier_datagram_costs_nothing() {
         let mut wire = wire(&[ICMP]);
         let done = Sender::default().send(&mut wire, b"a", &[message(0..1, 1)]);
-        assert_eq!(done, Sent { sent: 1, ..Sent::default() });
+        assert_eq!(
+            done,
+            Sent {
+                sent: 1,
+                ..Sent::default()
+            }
+        );
     }
 
     #[test]
@@ -220,7 +246,14 @@ mod tests {
         let mut wire = wire(&[ICMP, ICMP]);
         let messages = [message(0..1, 1), message(1..2, 2)];
         let done = Sender::default().send(&mut wire, b"ab", &messages);
-        assert_eq!(done, Sent { sent: 1, dropped: 0, refused: vec![to(1)] });
+        assert_eq!(
+            done,
+            Sent {
+                sent: 1,
+                dropped: 0,
+                refused: vec![to(1)]
+            }
+        );
         assert_eq!(wire.out, ["b>2"]);
     }
 

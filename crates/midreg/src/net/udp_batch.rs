@@ -97,7 +97,14 @@ impl RecvBatch {
             header.msg_hdr.msg_name = name_base.wrapping_add(index).cast();
             header.msg_hdr.msg_namelen = NAME_LEN;
         }
-        Self { buffers, stride, names, headers, _vectors: vectors, filled: 0 }
+        Self {
+            buffers,
+            stride,
+            names,
+            headers,
+            _vectors: vectors,
+            filled: 0,
+        }
     }
 
     /// How many datagrams fit into one batch.
@@ -144,7 +151,11 @@ impl RecvBatch {
             0 => Extent::Whole,
             _ => Extent::Truncated,
         };
-        Some(Received { bytes, from, extent })
+        Some(Received {
+            bytes,
+            from,
+            extent,
+        })
     }
 }
 
@@ -168,7 +179,11 @@ impl SendBatch {
             header.msg_hdr.msg_iovlen = 1;
             header.msg_hdr.msg_name = name_base.wrapping_add(index).cast();
         }
-        Self { names, vectors, headers }
+        Self {
+            names,
+            vectors,
+            headers,
+        }
     }
 
     /// Hands datagrams to the network without waiting, at most [`BATCH`] of them; tells how many
@@ -184,7 +199,11 @@ impl SendBatch {
         datagrams: impl Iterator<Item = Outgoing<'b>>,
     ) -> io::Result<usize> {
         let mut count = 0;
-        let slots = self.headers.iter_mut().zip(&mut self.vectors).zip(&mut self.names);
+        let slots = self
+            .headers
+            .iter_mut()
+            .zip(&mut self.vectors)
+            .zip(&mut self.names);
         for (((header, vector), name), datagram) in slots.zip(datagrams) {
             vector.iov_base = datagram.bytes.as_ptr().cast_mut().cast();
             vector.iov_len = datagram.bytes.len();
@@ -230,7 +249,11 @@ pub fn queue_errors(socket: BorrowedFd<'_>, local: SocketAddr) -> io::Result<()>
             size_of_val(&on) as libc::socklen_t,
         )
     };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Takes the next entry off the error queue: where the datagram was to go that the network
@@ -239,7 +262,10 @@ pub fn queue_errors(socket: BorrowedFd<'_>, local: SocketAddr) -> io::Result<()>
 pub fn next_refused(socket: BorrowedFd<'_>) -> Option<SocketAddr> {
     // SAFETY: an all-zero sockaddr_storage and msghdr are valid values of these plain C types.
     let (mut name, mut header) = unsafe {
-        (mem::zeroed::<libc::sockaddr_storage>(), mem::zeroed::<libc::msghdr>())
+        (
+            mem::zeroed::<libc::sockaddr_storage>(),
+            mem::zeroed::<libc::msghdr>(),
+        )
     };
     header.msg_name = (&raw mut name).cast();
     header.msg_namelen = NAME_LEN;
@@ -303,7 +329,9 @@ fn write_name(name: &mut libc::sockaddr_storage, address: SocketAddr) -> libc::s
             let value = libc::sockaddr_in {
                 sin_family: libc::AF_INET as libc::sa_family_t,
                 sin_port: address.port().to_be(),
-                sin_addr: libc::in_addr { s_addr: u32::from(*address.ip()).to_be() },
+                sin_addr: libc::in_addr {
+                    s_addr: u32::from(*address.ip()).to_be(),
+                },
                 sin_zero: [0; 8],
             };
             // SAFETY: the storage is large and aligned enough for any socket address.
@@ -315,7 +343,9 @@ fn write_name(name: &mut libc::sockaddr_storage, address: SocketAddr) -> libc::s
                 sin6_family: libc::AF_INET6 as libc::sa_family_t,
                 sin6_port: address.port().to_be(),
                 sin6_flowinfo: 0,
-                sin6_addr: libc::in6_addr { s6_addr: address.ip().octets() },
+                sin6_addr: libc::in6_addr {
+                    s6_addr: address.ip().octets(),
+                },
                 sin6_scope_id: address.scope_id(),
             };
             // SAFETY: as above.
@@ -348,15 +378,23 @@ mod tests {
     fn wait(socket: &UdpSocket, interest: Interest) {
         let mut epoll = Epoll::new().expect("epoll");
         epoll.add(socket.as_fd(), 0, interest).expect("added");
-        let ready = epoll.wait(Some(Duration::from_secs(10))).expect("waited").count();
+        let ready = epoll
+            .wait(Some(Duration::from_secs(10)))
+            .expect("waited")
+            .count();
         assert_eq!(ready, 1, "nothing came");
     }
 
     fn sizes_round_trip(local: &str) {
         let (a, b) = (socket(local), socket(local));
-        let bodies: Vec<Vec<u8>> =
-            [0usize, 1, 650, 1500, 60_000].iter().map(|n| vec![b'x'; *n]).collect();
-        let outgoing = bodies.iter().map(|bytes| Outgoing { bytes, to: address(&b) });
+        let bodies: Vec<Vec<u8>> = [0usize, 1, 650, 1500, 60_000]
+            .iter()
+            .map(|n| vec![b'x'; *n])
+            .collect();
+        let outgoing = bodies.iter().map(|bytes| Outgoing {
+            bytes,
+            to: address(&b),
+        });
         let sent = SendBatch::new().send(a.as_fd(), outgoing).expect("sent");
         assert_eq!(sent, bodies.len());
         let mut batch = RecvBatch::new(BATCH, DATAGRAM);
@@ -366,7 +404,10 @@ mod tests {
             let count = batch.receive(b.as_fd()).expect("received");
             for index in 0..count {
                 let datagram = batch.datagram(index).expect("within the batch");
-                assert_eq!((datagram.from, datagram.extent), (address(&a), Extent::Whole));
+                assert_eq!(
+                    (datagram.from, datagram.extent),
+                    (address(&a), Extent::Whole)
+                );
                 got.push(datagram.bytes.to_vec());
             }
             assert!(batch.datagram(count).is_none());
@@ -404,7 +445,9 @@ mod tests {
 
     #[test]
     fn an_empty_socket_would_block() {
-        let error = RecvBatch::new(2, 100).receive(socket("127.0.0.1:0").as_fd()).expect_err("empty");
+        let error = RecvBatch::new(2, 100)
+            .receive(socket("127.0.0.1:0").as_fd())
+            .expect_err("empty");
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
 
@@ -426,7 +469,12 @@ mod tests {
         let to = address(&b);
         let many = std::iter::repeat_n(Outgoing { bytes: b"x", to }, 2 * BATCH);
         assert_eq!(SendBatch::new().send(a.as_fd(), many).expect("sent"), BATCH);
-        assert_eq!(SendBatch::new().send(a.as_fd(), std::iter::empty()).expect("sent"), 0);
+        assert_eq!(
+            SendBatch::new()
+                .send(a.as_fd(), std::iter::empty())
+                .expect("sent"),
+            0
+        );
     }
 
     #[test]
@@ -434,7 +482,10 @@ mod tests {
         let a = socket("127.0.0.1:0");
         queue_errors(a.as_fd(), address(&a)).expect("set");
         let gone = address(&socket("127.0.0.1:0"));
-        let one = std::iter::once(Outgoing { bytes: b"hello", to: gone });
+        let one = std::iter::once(Outgoing {
+            bytes: b"hello",
+            to: gone,
+        });
         assert_eq!(SendBatch::new().send(a.as_fd(), one).expect("sent"), 1);
         wait(&a, Interest::NONE);
         assert_eq!(next_refused(a.as_fd()), Some(gone));

@@ -72,12 +72,17 @@ impl Core {
     /// New settings.
     pub(super) fn on_policy(&mut self, policy: Arc<Policy>) {
         self.teller.follow(Arc::clone(&policy));
-        self.engine.handle_input(self.now, Input::Policy(policy), &mut self.outbox);
+        self.engine
+            .handle_input(self.now, Input::Policy(policy), &mut self.outbox);
     }
 
     /// Time has passed.
     pub(super) fn on_timeout(&mut self) {
-        if self.engine.poll_timeout().is_some_and(|deadline| deadline <= self.now.mono) {
+        if self
+            .engine
+            .poll_timeout()
+            .is_some_and(|deadline| deadline <= self.now.mono)
+        {
             self.engine.handle_timeout(self.now, &mut self.outbox);
         }
     }
@@ -137,7 +142,8 @@ impl Core {
                 }
             }
             while let Some(outcome) = self.store.next_outcome() {
-                self.engine.handle_input(self.now, outcome.input(), &mut self.outbox);
+                self.engine
+                    .handle_input(self.now, outcome.input(), &mut self.outbox);
             }
         }
     }

@@ -26,7 +26,13 @@ impl Handover {
     /// The way from shard `own` to all others.
     pub(super) fn new(own: ShardId, router: Router, boxes: Arc<[Mailbox]>) -> Self {
         let empty = || boxes.iter().map(|_| Parcel::default()).collect();
-        Self { own, router, requests: empty(), responses: empty(), boxes }
+        Self {
+            own,
+            router,
+            requests: empty(),
+            responses: empty(),
+            boxes,
+        }
     }
 
     /// Gathers a datagram that another shard owns; `false` leaves it to this one.
@@ -34,7 +40,11 @@ impl Handover {
         let Some(owner) = self.router.owner(bytes).filter(|owner| *owner != self.own) else {
             return false;
         };
-        let parcels = if is_response(bytes) { &mut self.responses } else { &mut self.requests };
+        let parcels = if is_response(bytes) {
+            &mut self.responses
+        } else {
+            &mut self.requests
+        };
         match parcels.get_mut(usize::from(owner.0)) {
             Some(parcel) => {
                 parcel.add(flow, bytes);

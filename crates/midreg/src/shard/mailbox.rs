@@ -111,7 +111,9 @@ impl Parcel {
 
     /// The datagrams, in the order they were added.
     pub fn datagrams(&self) -> impl Iterator<Item = (Flow, &[u8])> {
-        self.items.iter().filter_map(|(flow, span)| Some((*flow, self.bytes.get(span.clone())?)))
+        self.items
+            .iter()
+            .filter_map(|(flow, span)| Some((*flow, self.bytes.get(span.clone())?)))
     }
 
     /// Empties it, keeping the memory.
@@ -125,7 +127,10 @@ impl Mailbox {
     /// An empty mailbox with this bell.
     #[must_use]
     pub fn new(bell: Bell) -> Self {
-        Self { bell, state: Mutex::default() }
+        Self {
+            bell,
+            state: Mutex::default(),
+        }
     }
 
     /// Its bell, to be waited for by the owner.
@@ -146,7 +151,10 @@ impl Mailbox {
         }
         queue.messages += parcel.len();
         let empty = state.spare.pop().unwrap_or_default();
-        state.queue(lane).parcels.push_back(mem::replace(parcel, empty));
+        state
+            .queue(lane)
+            .parcels
+            .push_back(mem::replace(parcel, empty));
         drop(state);
         self.bell.ring();
         Posted::Taken
@@ -262,7 +270,10 @@ mod tests {
     }
 
     fn texts(parcel: &Parcel) -> Vec<String> {
-        parcel.datagrams().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).collect()
+        parcel
+            .datagrams()
+            .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
+            .collect()
     }
 
     #[test]
@@ -291,11 +302,17 @@ mod tests {
         let mailbox = mailbox();
         let mut sent = parcel(&["some text"]);
         let memory = sent.bytes.as_ptr();
-        assert_eq!(mailbox.post(Lane::Requests, &mut sent, ShardId(1)), Posted::Taken);
+        assert_eq!(
+            mailbox.post(Lane::Requests, &mut sent, ShardId(1)),
+            Posted::Taken
+        );
         let got = mailbox.next_parcel().expect("posted");
         mailbox.give_back(got);
         let mut next = parcel(&["x"]);
-        assert_eq!(mailbox.post(Lane::Requests, &mut next, ShardId(1)), Posted::Taken);
+        assert_eq!(
+            mailbox.post(Lane::Requests, &mut next, ShardId(1)),
+            Posted::Taken
+        );
         assert_eq!(next.bytes.as_ptr(), memory);
         assert!(next.is_empty());
     }
@@ -304,25 +321,40 @@ mod tests {
     fn a_full_lane_gives_the_parcel_back_and_calls_when_there_is_room() {
         let mailbox = mailbox();
         let many = vec!["x"; LANE_MESSAGES];
-        assert_eq!(mailbox.post(Lane::Requests, &mut parcel(&many), ShardId(1)), Posted::Taken);
+        assert_eq!(
+            mailbox.post(Lane::Requests, &mut parcel(&many), ShardId(1)),
+            Posted::Taken
+        );
         let mut held = parcel(&["held"]);
         for _ in 0..2 {
-            assert_eq!(mailbox.post(Lane::Requests, &mut held, ShardId(2)), Posted::Full);
+            assert_eq!(
+                mailbox.post(Lane::Requests, &mut held, ShardId(2)),
+                Posted::Full
+            );
         }
         assert_eq!(texts(&held), ["held"]);
-        assert_eq!(mailbox.post(Lane::Responses, &mut parcel(&["s"]), ShardId(2)), Posted::Taken);
+        assert_eq!(
+            mailbox.post(Lane::Responses, &mut parcel(&["s"]), ShardId(2)),
+            Posted::Taken
+        );
         assert!(mailbox.relieved().is_empty(), "there is no room yet");
         while mailbox.next_parcel().is_some() {}
         assert_eq!(mailbox.relieved(), [ShardId(2)]);
         assert!(mailbox.relieved().is_empty(), "told once");
-        assert_eq!(mailbox.post(Lane::Requests, &mut held, ShardId(2)), Posted::Taken);
+        assert_eq!(
+            mailbox.post(Lane::Requests, &mut held, ShardId(2)),
+            Posted::Taken
+        );
     }
 
     #[test]
     fn a_parcel_larger_than_a_lane_fits_into_an_empty_one() {
         let mailbox = mailbox();
         let many = vec!["x"; LANE_MESSAGES + 1];
-        assert_eq!(mailbox.post(Lane::Requests, &mut parcel(&many), ShardId(1)), Posted::Taken);
+        assert_eq!(
+            mailbox.post(Lane::Requests, &mut parcel(&many), ShardId(1)),
+            Posted::Taken
+        );
     }
 
     #[test]

@@ -50,9 +50,19 @@ impl Ports {
             epoll.add(socket.as_fd(), key, Interest::READ)?;
             let sender = Sender::default();
             let interest = Interest::READ;
-            ports.push(Port { socket, side, sender, interest, outgoing: Vec::new() });
+            ports.push(Port {
+                socket,
+                side,
+                sender,
+                interest,
+                outgoing: Vec::new(),
+            });
         }
-        Ok(Self { ports, batch: SendBatch::new(), gate: Gate::Open })
+        Ok(Self {
+            ports,
+            batch: SendBatch::new(),
+            gate: Gate::Open,
+        })
     }
 
     /// The socket with this index.
@@ -78,7 +88,10 @@ impl Ports {
             if port.outgoing.is_empty() {
                 continue;
             }
-            let mut wire = UdpWire { socket: &port.socket, batch: &mut self.batch };
+            let mut wire = UdpWire {
+                socket: &port.socket,
+                batch: &mut self.batch,
+            };
             let sent = port.sender.send(&mut wire, bytes, &port.outgoing);
             port.outgoing.clear();
             account(sent, ListenerId(index), tally, refused);
@@ -90,16 +103,23 @@ impl Ports {
         let (Some(port), Ok(id)) = (self.ports.get_mut(index), u16::try_from(index)) else {
             return;
         };
-        let mut wire = UdpWire { socket: &port.socket, batch: &mut self.batch };
+        let mut wire = UdpWire {
+            socket: &port.socket,
+            batch: &mut self.batch,
+        };
         let sent = port.sender.flush(&mut wire);
         account(sent, ListenerId(id), tally, refused);
     }
 
     /// Takes refused destinations off a socket's error queue.
-    pub(super) fn on_error(&mut self, index: usize, tally: &mut Tally, refused: &mut Vec<Flow>) {
-        let (Some(port), Ok(id)) = (self.ports.get(index), u16::try_from(index)) else { return };
+    pub(super) fn on_error(&self, index: usize, tally: &mut Tally, refused: &mut Vec<Flow>) {
+        let (Some(port), Ok(id)) = (self.ports.get(index), u16::try_from(index)) else {
+            return;
+        };
         for _ in 0..REFUSED_PER_WAKE {
-            let Some(remote) = next_refused(port.socket.as_fd()) else { break };
+            let Some(remote) = next_refused(port.socket.as_fd()) else {
+                break;
+            };
             tally.refused += 1;
             refused.push(Flow::udp(ListenerId(id), remote));
         }
@@ -121,7 +141,10 @@ impl Ports {
                 Gate::Shut => port.side == Side::Upstream,
                 Gate::Draining => port.side != Side::Devices,
             };
-            let interest = Interest { read, write: !port.sender.is_idle() };
+            let interest = Interest {
+                read,
+                write: !port.sender.is_idle(),
+            };
             if interest != port.interest {
                 epoll.modify(port.socket.as_fd(), key, interest)?;
                 port.interest = interest;
@@ -140,5 +163,9 @@ fn account(sent: Sent, listener: ListenerId, tally: &mut Tally, refused: &mut Ve
     tally.sent += sent.sent;
     tally.unsent += sent.dropped;
     tally.refused += sent.refused.len() as u64;
-    refused.extend(sent.refused.into_iter().map(|remote| Flow::udp(listener, remote)));
+    refused.extend(
+        sent.refused
+            .into_iter()
+            .map(|remote| Flow::udp(listener, remote)),
+    );
 }

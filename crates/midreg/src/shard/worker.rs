@@ -67,9 +67,18 @@ impl Worker {
     ///
     /// The process has too many descriptors, or there is no mailbox for this shard.
     pub fn new(parts: Parts) -> io::Result<Self> {
-        let Parts { shard, clock, core, sockets, boxes, router } = parts;
+        let Parts {
+            shard,
+            clock,
+            core,
+            sockets,
+            boxes,
+            router,
+        } = parts;
         let epoll = Epoll::new()?;
-        let own = boxes.get(usize::from(shard.0)).ok_or(io::ErrorKind::InvalidInput)?;
+        let own = boxes
+            .get(usize::from(shard.0))
+            .ok_or(io::ErrorKind::InvalidInput)?;
         epoll.add(own.bell().as_fd(), BELL, Interest::READ)?;
         let ports = Ports::new(sockets, &epoll)?;
         let handover = router.map(|router| Handover::new(shard, router, Arc::clone(&boxes)));
@@ -109,7 +118,9 @@ impl Worker {
 
     fn is_done(&self) -> bool {
         let idle = || self.core.is_idle() && self.ports.is_idle();
-        self.core.drain.is_some_and(|deadline| self.clock.mono() >= deadline || idle())
+        self.core
+            .drain
+            .is_some_and(|deadline| self.clock.mono() >= deadline || idle())
     }
 
     fn wait(&mut self) -> io::Result<()> {
@@ -126,7 +137,9 @@ impl Worker {
             self.on_bell();
             return;
         }
-        let Ok(index) = usize::try_from(event.key) else { return };
+        let Ok(index) = usize::try_from(event.key) else {
+            return;
+        };
         if event.error {
             self.on_error(index);
         }
@@ -141,7 +154,9 @@ impl Worker {
 
     fn on_readable(&mut self, index: usize) {
         for _ in 0..BATCHES_PER_WAKE {
-            let Some(socket) = self.ports.socket(index) else { return };
+            let Some(socket) = self.ports.socket(index) else {
+                return;
+            };
             match self.recv.receive(socket.as_fd()) {
                 Ok(count) => {
                     self.core.now = self.clock.now();
@@ -162,7 +177,9 @@ impl Worker {
         let listener = ListenerId(u16::try_from(index).unwrap_or(u16::MAX));
         self.core.tally.received += count as u64;
         for slot in 0..count {
-            let Some(datagram) = self.recv.datagram(slot) else { continue };
+            let Some(datagram) = self.recv.datagram(slot) else {
+                continue;
+            };
             if datagram.extent == Extent::Truncated {
                 self.core.tally.truncated += 1;
                 continue;
@@ -187,10 +204,13 @@ impl Worker {
         let Core { tally, refused, .. } = &mut self.core;
         let known = refused.len();
         self.ports.on_error(index, tally, refused);
-        let Some(news) = refused.get(known..) else { return };
+        let Some(news) = refused.get(known..) else {
+            return;
+        };
         for (number, mailbox) in self.boxes.iter().enumerate() {
             if number != usize::from(self.shard.0) {
-                news.iter().for_each(|flow| mailbox.order(Control::Refused(*flow)));
+                news.iter()
+                    .for_each(|flow| mailbox.order(Control::Refused(*flow)));
             }
         }
         for flow in mem::take(refused) {
@@ -200,13 +220,17 @@ impl Worker {
 
     fn on_bell(&mut self) {
         let boxes = Arc::clone(&self.boxes);
-        let Some(own) = boxes.get(usize::from(self.shard.0)) else { return };
+        let Some(own) = boxes.get(usize::from(self.shard.0)) else {
+            return;
+        };
         own.bell().silence();
         while let Some(order) = own.next_order() {
             self.on_order(order);
         }
         for _ in 0..PARCELS_PER_WAKE {
-            let Some(parcel) = own.next_parcel() else { break };
+            let Some(parcel) = own.next_parcel() else {
+                break;
+            };
             for (flow, bytes) in parcel.datagrams() {
                 self.core.on_datagram(flow, bytes);
             }
@@ -217,7 +241,9 @@ impl Worker {
             own.bell().ring();
         }
         for shard in own.relieved() {
-            boxes.get(usize::from(shard.0)).inspect(|mailbox| mailbox.bell().ring());
+            boxes
+                .get(usize::from(shard.0))
+                .inspect(|mailbox| mailbox.bell().ring());
         }
         if let Some(handover) = &mut self.handover {
             handover.post(&mut self.core.tally);
@@ -244,6 +270,3 @@ impl Worker {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

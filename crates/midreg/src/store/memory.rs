@@ -29,7 +29,11 @@ mod tests {
     use super::*;
 
     fn batch(seq: u64) -> PersistBatch {
-        PersistBatch { seq: PersistSeq(seq), at: engine::Now::default(), changes: Vec::new() }
+        PersistBatch {
+            seq: PersistSeq(seq),
+            at: engine::Now::default(),
+            changes: Vec::new(),
+        }
     }
 
     #[test]
@@ -38,9 +42,15 @@ mod tests {
         assert_eq!(store.next_outcome(), None);
         store.keep(batch(1));
         store.keep(batch(2));
-        assert_eq!(store.next_outcome(), Some(Outcome::Persisted(PersistSeq(2))));
+        assert_eq!(
+            store.next_outcome(),
+            Some(Outcome::Persisted(PersistSeq(2)))
+        );
         assert_eq!(store.next_outcome(), None);
         store.keep(batch(3));
-        assert_eq!(store.next_outcome(), Some(Outcome::Persisted(PersistSeq(3))));
+        assert_eq!(
+            store.next_outcome(),
+            Some(Outcome::Persisted(PersistSeq(3)))
+        );
     }
 }

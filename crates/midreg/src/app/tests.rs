@@ -1,0 +1,210 @@
+//! midreg as a whole, over real sockets on loopback, without its command line.
+
+use std::collections::HashSet;
+
+use super::*;
+use crate::config::{Override, Typed, load};
+
+/// How long anything may take before a test gives up on it.
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn start(upstream: SocketAddr, sets: &[&str]) -> App {
+    let mut overrides = vec![
+        Override::Listen(vec!["udp://127.0.0.1:0".to_owned()]),
+        Override::Upstream(vec![format!("sip:{upstream}")]),
+    ];
+    overrides.extend(sets.iter().map(|set| Override::Set((*set).to_owned())));
+    App::start(
+        load(&Typed {
+            file: None,
+            overrides,
+        })
+        .expect("good")
+        .config,
+    )
+    .expect("started")
+}
+
+fn socket() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket.set_read_timeout(Some(LIMIT)).expect("set");
+    socket
+}
+
+fn address(socket: &UdpSocket) -> SocketAddr {
+    socket.local_addr().expect("bound")
+}
+
+fn register(user: &str, cseq: u32, local: SocketAddr) -> String {
+    format!(
+        "REGISTER sip:example.com SIP/2.0\r\n\
+         Via: SIP/2.0/UDP {local};rport;branch=z9hG4bK-{user}-{cseq}\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:{user}@example.com>;tag=1\r\n\
+         To: <sip:{user}@example.com>\r\nCall-ID: {user}@test\r\nCSeq: {cseq} REGISTER\r\n\
+         Contact: <sip:{user}@{local}>\r\nExpires: 60\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+/// The first line and the Call-ID of the next message.
+fn next(socket: &UdpSocket) -> (String, String) {
+    let mut buffer = [0; 4096];
+    let (length, _) = socket.recv_from(&mut buffer).expect("a message in time");
+    let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+    let line = |name: &str| {
+        text.lines()
+            .find(|line| line.starts_with(name))
+            .map(str::to_owned)
+    };
+    (
+        line("").expect("a line"),
+        line("Call-ID: ").expect("a Call-ID"),
+    )
+}
+
+fn wait_for_end(app: &mut App) -> Box<Report> {
+    match app.wait(LIMIT) {
+        Wait::Ended(report) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_reaches_the_wrong_shard_is_handed_over_and_answered_all_the_same() {
+    let upstream = socket();
+    let mut app = start(
+        address(&upstream),
+        &["workers=2", "upstream.max_in_flight=1000"],
+    );
+    let target = app.listeners()[0];
+    let phones: Vec<UdpSocket> = (0..16).map(|_| socket()).collect();
+    for (index, phone) in phones.iter().enumerate() {
+        for number in 0..4 {
+            let text = register(&format!("u{index}x{number}"), 1, address(phone));
+            phone.send_to(text.as_bytes(), target).expect("sent");
+        }
+    }
+    // Each REGISTER arrives upstream under a Call-ID of its own; nobody answers, so it may also
+    // arrive again.
+    let mut seen = HashSet::new();
+    while seen.len() < 64 {
+        let (line, call_id) = next(&upstream);
+        assert!(line.starts_with("REGISTER "), "{line}");
+        seen.insert(call_id);
+    }
+    let report = app.report();
+    assert_eq!(
+        (report.counters.registers, report.totals.conversations),
+        (64, 64)
+    );
+    // With 16 flows and 64 users, chance puts all of them right once in 2^64.
+    assert!(report.tally.handed_over > 0, "{:?}", report.tally);
+    assert!(report.tally.received >= 64, "{:?}", report.tally);
+    assert_eq!(report.tally.mailbox_full, 0);
+    drop(upstream);
+    app.drain();
+    wait_for_end(&mut app);
+}
+
+#[test]
+fn a_closed_port_upstream_is_noticed_without_waiting_for_the_deadline() {
+    for workers in ["workers=1", "workers=3"] {
+        let closed = address(&socket());
+        let mut app = start(closed, &["upstream.deadline=5m", workers]);
+        let phone = socket();
+        let text = register("alice", 1, address(&phone));
+        phone
+            .send_to(text.as_bytes(), app.listeners()[0])
+            .expect("sent");
+        let (line, _) = next(&phone);
+        assert!(line.starts_with("SIP/2.0 503"), "{line}");
+        app.drain();
+        let report = wait_for_end(&mut app);
+        assert!(report.tally.refused > 0, "{:?}", report.tally);
+    }
+}
+
+#[test]
+fn draining_lets_what_is_under_way_end_and_takes_nothing_new() {
+    let upstream = socket();
+    let mut app = start(address(&upstream), &["upstream.deadline=5m"]);
+    let target = app.listeners()[0];
+    let phone = socket();
+    phone
+        .send_to(register("alice", 1, address(&phone)).as_bytes(), target)
+        .expect("sent");
+    let mut buffer = [0; 4096];
+    let (length, from) = upstream.recv_from(&mut buffer).expect("forwarded");
+    let request = sip::Message::parse(&buffer[..length]).expect("SIP");
+    let mut answer = Vec::new();
+    let mut response = sip::Response::new(&mut answer, 403, "Forbidden");
+    response.vias_from(&request, None);
+    response.to_with_tag(&request, b"t");
+    for name in [sip::Name::From, sip::Name::CallId, sip::Name::CSeq] {
+        response.copy(&request, name);
+    }
+    response.finish(b"");
+
+    app.drain();
+    // The report is answered after the order to drain, so what comes later is dropped.
+    assert_eq!(app.report().totals.conversations, 1);
+    phone
+        .send_to(register("bob", 1, address(&phone)).as_bytes(), target)
+        .expect("sent");
+    upstream.send_to(&answer, from).expect("sent");
+    let (line, call_id) = next(&phone);
+    assert!(
+        line.starts_with("SIP/2.0 403") && call_id.contains("alice"),
+        "{line} {call_id}"
+    );
+    let report = wait_for_end(&mut app);
+    assert_eq!(report.counters.registers, 1);
+    assert_eq!(report.tally.drained, 1);
+}
+
+#[test]
+fn draining_ends_at_the_deadline_whatever_is_under_way() {
+    let upstream = socket();
+    let mut app = start(address(&upstream), &["upstream.deadline=100ms"]);
+    let phone = socket();
+    let text = register("alice", 1, address(&phone));
+    phone
+        .send_to(text.as_bytes(), app.listeners()[0])
+        .expect("sent");
+    next(&upstream);
+    app.drain();
+    wait_for_end(&mut app);
+}
+
+#[test]
+fn an_address_in_use_is_told() {
+    let taken = socket();
+    let listen = Override::Listen(vec![format!("udp://{}", address(&taken))]);
+    let upstream = Override::Upstream(vec!["sip:127.0.0.1:9".to_owned()]);
+    let typed = Typed {
+        file: None,
+        overrides: vec![listen, upstream],
+    };
+    let error = App::start(load(&typed).expect("good").config).expect_err("taken");
+    assert!(
+        error.to_string().contains(&address(&taken).to_string()),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_name_is_resolved_before_anything_is_served() {
+    let upstream = socket();
+    let uri = format!("sip:localhost:{}", address(&upstream).port());
+    let listen = Override::Listen(vec!["udp://127.0.0.1:0".to_owned()]);
+    let typed = Typed {
+        file: None,
+        overrides: vec![listen, Override::Upstream(vec![uri])],
+    };
+    let app = App::start(load(&typed).expect("good").config).expect("started");
+    let phone = socket();
+    let text = register("alice", 1, address(&phone));
+    phone
+        .send_to(text.as_bytes(), app.listeners()[0])
+        .expect("sent");
+    assert!(next(&upstream).0.starts_with("REGISTER "));
+}
