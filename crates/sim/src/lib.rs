@@ -1,1 +1,38 @@
-//! placeholder
+//! A deterministic world around the production engine: its own time, its own network, model phones
+//! and model main registrars, and a store that may lag or fail.
+//!
+//! * [`Rig`] is the engine with a clock and a store; [`World`] adds the [`Network`], the
+//!   [`MainRegistrar`]s and everybody's letter box.
+//! * [`Phone`] writes what a phone would send. It sends nothing itself: the test decides what is
+//!   sent, lost, repeated or held back.
+//! * Nothing here reads a clock, an environment or a random device: the same calls give the same
+//!   world, and a seed is all that a failure needs to be told again.
+//! * A world that is dropped by a failing test prints its conversation as a [`Ladder`].
+
+#![forbid(unsafe_code)]
+
+pub mod digest;
+pub mod ladder;
+pub mod main_registrar;
+pub mod network;
+pub mod packet;
+pub mod personality;
+pub mod phone;
+pub mod policy;
+pub mod rig;
+pub mod rng;
+pub mod store;
+pub mod watch;
+pub mod world;
+
+pub use ladder::Ladder;
+pub use main_registrar::{MainRegistrar, Seen};
+pub use network::{Conditions, Network};
+pub use packet::{Listed, Packet};
+pub use personality::{Challenges, Listing, Nonces, Personality, Temper};
+pub use phone::Phone;
+pub use rig::Rig;
+pub use rng::Rng;
+pub use store::{Store, StoreMode};
+pub use watch::Watch;
+pub use world::World;

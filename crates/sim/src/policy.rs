@@ -1,0 +1,88 @@
+//! The policies and places of the model world.
+
+use core::net::SocketAddr;
+
+use engine::policy::{
+    LimitPolicy, Listener, Mode, Policy, RegistrationPolicy, Server, Side, UpstreamPolicy,
+};
+use engine::{ListenerId, Transport};
+
+/// Where midreg is, toward everybody.
+pub const US: &str = "192.0.2.1:5060";
+/// The domain of all AoRs.
+pub const DOMAIN: &str = "example.org";
+
+/// Listener for datagrams.
+pub const UDP: ListenerId = ListenerId(0);
+/// Listener for streams.
+pub const TCP: ListenerId = ListenerId(1);
+
+/// Our address.
+///
+/// # Panics
+/// Never: the text is an address.
+#[must_use]
+pub fn us() -> SocketAddr {
+    address(US)
+}
+
+/// An address written as text.
+///
+/// # Panics
+/// When it is none.
+#[must_use]
+pub fn address(text: &str) -> SocketAddr {
+    match text.parse() {
+        Ok(address) => address,
+        Err(_) => panic!("{text} is no address"),
+    }
+}
+
+/// Where the main registrar's nodes are.
+#[must_use]
+pub fn main_address(node: u16) -> SocketAddr {
+    SocketAddr::from(([203, 0, 113, 9], 5060 + node))
+}
+
+/// `contact` mode with everything at its default, one listener for datagrams and one for streams,
+/// and one main registrar.
+#[must_use]
+pub fn contact() -> Policy {
+    with(Mode::Contact, 1)
+}
+
+/// `mirror` mode, all else alike.
+#[must_use]
+pub fn mirror() -> Policy {
+    with(Mode::Mirror, 1)
+}
+
+/// `contact` mode before two main registrars.
+#[must_use]
+pub fn two_nodes() -> Policy {
+    with(Mode::Contact, 2)
+}
+
+fn with(mode: Mode, nodes: u16) -> Policy {
+    let listener = |transport| Listener {
+        transport,
+        advertise: US.to_owned(),
+        side: Side::Both,
+    };
+    let server = |node: u16| Server {
+        name: format!("main{node}"),
+        address: Some(main_address(node)),
+        listener: UDP,
+    };
+    Policy {
+        mode,
+        listeners: vec![listener(Transport::Udp), listener(Transport::Tcp)],
+        upstream: UpstreamPolicy {
+            servers: (0..nodes).map(server).collect(),
+            ..UpstreamPolicy::default()
+        },
+        registration: RegistrationPolicy::default(),
+        limits: LimitPolicy::default(),
+        server_header: String::new(),
+    }
+}

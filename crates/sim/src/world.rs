@@ -1,0 +1,313 @@
+//! `World`: the rig, the main registrars behind it, the network between all of them, and a letter
+//! box at every other address.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+
+use engine::policy::Policy;
+use engine::{DropReason, Event, Mono, Row};
+
+use crate::ladder::{Fate, Ladder};
+use crate::main_registrar::{Held, MainRegistrar};
+use crate::network::{Conditions, Network};
+use crate::packet::Packet;
+use crate::phone::Phone;
+use crate::policy::{self, main_address, us};
+use crate::rig::Rig;
+use crate::watch::Watch;
+
+/// A small world.
+#[derive(Debug)]
+pub struct World {
+    /// The engine, its clock and its store.
+    pub rig: Rig,
+    /// The main registrars, by node.
+    pub mains: Vec<MainRegistrar>,
+    network: Network,
+    boxes: BTreeMap<SocketAddr, VecDeque<Packet>>,
+    ladder: Ladder,
+    watch: Watch,
+}
+
+impl World {
+    /// A world under this policy, with a perfect network.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self::seeded(policy, 1)
+    }
+
+    /// The same with its chances drawn from a seed.
+    #[must_use]
+    pub fn seeded(policy: Policy, seed: u64) -> Self {
+        let nodes = policy.upstream.servers.len() as u16;
+        let mains = (0..nodes).map(|node| MainRegistrar::new(main_address(node)));
+        Self {
+            mains: mains.collect(),
+            watch: Watch::new(policy.mode),
+            rig: Rig::new(policy, seed),
+            network: Network::new(seed),
+            boxes: BTreeMap::new(),
+            ladder: Ladder::default(),
+        }
+    }
+
+    /// A world in `contact` mode.
+    #[must_use]
+    pub fn contact() -> Self {
+        Self::new(policy::contact())
+    }
+
+    /// A world in `mirror` mode.
+    #[must_use]
+    pub fn mirror() -> Self {
+        Self::new(policy::mirror())
+    }
+
+    /// The first main registrar.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn main(&mut self) -> &mut MainRegistrar {
+        match self.mains.first_mut() {
+            Some(main) => main,
+            None => panic!("no main registrar"),
+        }
+    }
+
+    /// What the main registrars hold for an AoR at present.
+    #[must_use]
+    pub fn held(&self, aor: &str) -> Vec<Held> {
+        let now = self.now();
+        let held = self.mains.iter().flat_map(|main| main.held(now, aor));
+        held.collect()
+    }
+
+    /// The present.
+    #[must_use]
+    pub const fn now(&self) -> Mono {
+        self.rig.now()
+    }
+
+    /// From now on the network is so.
+    pub const fn set_conditions(&mut self, conditions: Conditions) {
+        self.network.set_conditions(conditions);
+    }
+
+    /// Writes a remark into the ladder.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.ladder.note(self.rig.now(), text);
+    }
+
+    /// A message leaves an address for us; what can happen at this instant happens.
+    pub fn send(&mut self, from: SocketAddr, bytes: &[u8]) {
+        let packet = Packet {
+            from,
+            to: us(),
+            bytes: bytes.to_vec(),
+        };
+        self.post(packet);
+        self.advance(Duration::ZERO);
+    }
+
+    /// A phone sends something and has its final answer.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn exchange(&mut self, phone: &Phone, bytes: &[u8]) -> Packet {
+        self.try_exchange(phone, bytes).unwrap_or_else(|| {
+            panic!("{} has no answer", phone.user);
+        })
+    }
+
+    /// A phone sends something and has its final answer, if it comes at once.
+    pub fn try_exchange(&mut self, phone: &Phone, bytes: &[u8]) -> Option<Packet> {
+        self.mail(phone.address);
+        self.send(phone.address, bytes);
+        let mail = self.mail(phone.address);
+        mail.into_iter().rfind(Packet::is_final)
+    }
+
+    /// A phone sends something, answers a challenge, and has its final answer.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn converse(&mut self, phone: &mut Phone, bytes: &[u8]) -> Packet {
+        let answer = self.exchange(phone, bytes);
+        if !matches!(answer.status(), 401 | 407) {
+            return answer;
+        }
+        let second = phone.answer(&answer);
+        self.exchange(phone, &second)
+    }
+
+    /// A phone registers, answering a challenge.
+    pub fn register(&mut self, phone: &mut Phone) -> Packet {
+        let bytes = phone.register();
+        self.converse(phone, &bytes)
+    }
+
+    /// A phone registers and must be accepted.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub fn registered(&mut self, phone: &mut Phone) -> Packet {
+        let answer = self.register(phone);
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        answer
+    }
+
+    /// A phone ends its registration, answering a challenge.
+    pub fn unregister(&mut self, phone: &mut Phone) -> Packet {
+        let bytes = phone.unregister();
+        self.converse(phone, &bytes)
+    }
+
+    /// What lies in a letter box.
+    pub fn mail(&mut self, address: SocketAddr) -> Vec<Packet> {
+        let mail = self.boxes.get_mut(&address);
+        mail.map(core::mem::take).unwrap_or_default().into()
+    }
+
+    /// Addresses with mail.
+    #[must_use]
+    pub fn with_mail(&self) -> Vec<SocketAddr> {
+        let full = self.boxes.iter().filter(|(_, mail)| !mail.is_empty());
+        full.map(|(address, _)| *address).collect()
+    }
+
+    /// Time passes and everything happens when it is due.
+    ///
+    /// # Panics
+    /// When the watch complains.
+    pub fn advance(&mut self, by: Duration) {
+        let end = self.now().plus(by);
+        loop {
+            self.flush();
+            let deadline = self.rig.next_deadline();
+            let next = [self.network.next_arrival(), deadline];
+            let Some(at) = next.into_iter().flatten().min().filter(|at| *at <= end) else {
+                break;
+            };
+            self.rig.set_now(at.max(self.now()));
+            match self.network.receive(self.now()) {
+                Some(packet) => self.deliver(packet),
+                None => self.rig.fire(),
+            }
+        }
+        self.rig.set_now(end);
+    }
+
+    /// Whole seconds pass.
+    pub fn wait(&mut self, seconds: u64) {
+        self.advance(Duration::from_secs(seconds));
+    }
+
+    /// Something was done to the rig itself: what it sent goes on its way.
+    pub fn touch<T>(&mut self, act: impl FnOnce(&mut Rig) -> T) -> T {
+        let outcome = act(&mut self.rig);
+        self.advance(Duration::ZERO);
+        outcome
+    }
+
+    /// What was told since the last call.
+    pub fn events(&mut self) -> Vec<Event> {
+        self.rig.take_events()
+    }
+
+    /// How often a row of the decision table was taken.
+    #[must_use]
+    pub fn row(&self, row: Row) -> u64 {
+        self.rig.engine().counters().decisions[row as usize]
+    }
+
+    /// How many messages were dropped for this reason.
+    #[must_use]
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.rig.engine().counters().dropped[reason as usize]
+    }
+
+    /// The URIs under which an AoR is bound here.
+    #[must_use]
+    pub fn bound(&self, aor: &str) -> Vec<String> {
+        let bindings = self.rig.bindings(aor).into_iter();
+        bindings.map(|binding| binding.contact).collect()
+    }
+
+    /// The tokens under which an AoR is bound here, in the order of [`Self::bound`].
+    #[must_use]
+    pub fn tokens(&self, aor: &str) -> Vec<String> {
+        let bindings = self.rig.bindings(aor).into_iter();
+        bindings
+            .map(|binding| self.watch.token(binding.id))
+            .collect()
+    }
+
+    /// The tokens that the main registrars hold for an AoR.
+    #[must_use]
+    pub fn held_tokens(&self, aor: &str) -> Vec<String> {
+        let held = self.held(aor).into_iter();
+        held.filter_map(|held| token_of(&held.uri)).collect()
+    }
+
+    /// The conversation so far.
+    #[must_use]
+    pub const fn ladder(&self) -> &Ladder {
+        &self.ladder
+    }
+
+    fn deliver(&mut self, packet: Packet) {
+        if packet.to == us() {
+            self.watch.arrived(&packet);
+            self.rig.send_from(packet.from, &packet.bytes);
+            return;
+        }
+        let now = self.rig.now();
+        match self.mains.iter_mut().find(|main| main.address == packet.to) {
+            Some(main) => {
+                let answers = main.receive(now, &packet);
+                answers.into_iter().for_each(|answer| self.post(answer));
+            }
+            None => self.boxes.entry(packet.to).or_default().push_back(packet),
+        }
+    }
+
+    fn post(&mut self, packet: Packet) {
+        let now = self.rig.now();
+        let fate = match self.network.send(now, &packet) {
+            0 => Fate::Lost,
+            _ => Fate::Arrived,
+        };
+        self.ladder.message(now, &packet, fate);
+    }
+
+    /// What the engine has sent goes on its way, watched.
+    fn flush(&mut self) {
+        let sent = self.rig.take_sent();
+        if sent.is_empty() {
+            return;
+        }
+        for packet in sent {
+            let verdict = self.watch.sent(&packet);
+            self.post(packet);
+            verdict.unwrap_or_else(|fault| panic!("{fault}"));
+        }
+        let verdict = self.watch.look(&self.rig, &self.mains);
+        verdict.unwrap_or_else(|fault| panic!("{fault}"));
+    }
+}
+
+/// A world that falls with its test tells what happened in it.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.ladder);
+        }
+    }
+}
+
+/// The token in a Contact URI.
+fn token_of(uri: &str) -> Option<String> {
+    let token = uri.split(";mr=").nth(1)?;
+    Some(token.split(';').next().unwrap_or_default().to_owned())
+}
