@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod digest;
+pub mod expect;
 pub mod ladder;
 pub mod main_registrar;
 pub mod network;
