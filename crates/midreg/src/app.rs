@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::address::ServerName;
 use crate::config::{Config, Listen};
 use crate::net::epoll::Bell;
-use crate::net::listener::{BindError, Listener};
+use crate::net::listener::{BUFFER, BindError, Listener};
 use crate::policy::Blueprint;
 use crate::resolve::{self, Addresses, Families, Resolver};
 use crate::secret::{self, Exposure, Origin, Secret, SecretError};
@@ -88,6 +88,7 @@ impl App {
 
         let shards = config.workers.max(1);
         let listeners = bind(&config, shards)?;
+        tell_buffers(&listeners);
         let locals: Vec<SocketAddr> = listeners.iter().map(|listener| listener.local).collect();
         let known: Vec<SocketAddr> = addresses.iter().copied().flatten().collect();
         let blueprint = Blueprint::new(config, &locals, &known);
@@ -367,6 +368,17 @@ fn families(config: &Config) -> Families {
     Families {
         v4: speaks(true),
         v6: speaks(false),
+    }
+}
+
+fn tell_buffers(listeners: &[Listener]) {
+    let least = listeners.iter().map(|listener| listener.buffer).min();
+    if let Some(bytes) = least.filter(|bytes| *bytes < BUFFER) {
+        info!(
+            bytes,
+            wanted = BUFFER,
+            "small receive buffers: bursts may be lost; raise net.core.rmem_max"
+        );
     }
 }
 

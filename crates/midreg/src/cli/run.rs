@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use super::{BAD_CONFIG, FAILED, Options, tell};
 use crate::app::{App, Wait};
-use crate::config::Config;
+use crate::config::Loaded;
 use crate::log;
 use crate::net::epoll::Signals;
 use crate::summary;
@@ -33,8 +33,7 @@ pub(super) fn run(options: &Options) -> ExitCode {
             return ExitCode::from(BAD_CONFIG);
         }
     };
-    tell(&loaded.warnings);
-    match serve(loaded.config) {
+    match serve(loaded) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
@@ -46,9 +45,13 @@ pub(super) fn run(options: &Options) -> ExitCode {
 /// # Errors
 ///
 /// The system gives neither signals nor threads.
-fn serve(config: Config) -> io::Result<ExitCode> {
+fn serve(loaded: Loaded) -> io::Result<ExitCode> {
+    let Loaded { config, warnings } = loaded;
     let stops = stops(Signals::take()?)?;
     let _guard = log::start(config.log)?;
+    for fault in warnings.iter() {
+        warn!("{}", fault.text());
+    }
     let mut app = match App::start(config) {
         Ok(app) => app,
         Err(error) => {

@@ -146,14 +146,24 @@ impl Fault {
     /// One line: place, severity, message, what stands there, advice.
     #[must_use]
     pub fn line(&self) -> String {
+        match self.severity {
+            Severity::Error => self.worded("error: "),
+            Severity::Warning => self.worded("warning: "),
+        }
+    }
+
+    /// The same line without the severity, for a log that tells it by itself.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.worded("")
+    }
+
+    fn worded(&self, severity: &str) -> String {
         let mut line = String::new();
         if let Some(spot) = &self.spot {
             line += &format!("{spot}: ");
         }
-        line += match self.severity {
-            Severity::Error => "error: ",
-            Severity::Warning => "warning: ",
-        };
+        line += severity;
         line += &self.message;
         if let Some(first) = self
             .spot

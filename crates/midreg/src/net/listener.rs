@@ -10,13 +10,13 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 use engine::policy::Side;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::udp_batch::queue_errors;
 
 /// Wanted size of a socket's buffers: room for a burst of some thousand REGISTERs while a shard is
 /// busy. The system may allow less.
-const BUFFER: usize = 4 << 20;
+pub const BUFFER: usize = 4 << 20;
 
 /// An address we listen on.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Listener {
     pub side: Side,
     /// One socket per shard.
     pub sockets: Vec<UdpSocket>,
+    /// Bytes of receive buffer that the system granted each socket.
+    pub buffer: usize,
 }
 
 /// Why an address cannot be listened on.
@@ -61,10 +63,16 @@ impl Listener {
             local = socket.local_addr().map_err(fail)?;
             sockets.push(socket);
         }
+        // Linux grants twice what it was asked for, half of it for its own accounts.
+        let granted = sockets
+            .first()
+            .map(|socket| SockRef::from(socket).recv_buffer_size());
+        let buffer = granted.transpose().map_err(fail)?.unwrap_or_default() / 2;
         Ok(Self {
             local,
             side,
             sockets,
+            buffer,
         })
     }
 }

@@ -53,12 +53,15 @@ impl Core {
         }
     }
 
+    /// Whether a datagram comes too late to be dealt with: a request while draining.
+    pub(super) fn turns_away(&mut self, bytes: &[u8]) -> bool {
+        let late = self.drain.is_some() && !is_response(bytes);
+        self.tally.drained += u64::from(late);
+        late
+    }
+
     /// A datagram that this shard owns.
     pub(super) fn on_datagram(&mut self, flow: Flow, bytes: &[u8]) {
-        if self.drain.is_some() && !is_response(bytes) {
-            self.tally.drained += 1;
-            return;
-        }
         let input = Input::Datagram(Datagram { bytes, flow });
         self.engine.handle_input(self.now, input, &mut self.outbox);
     }

@@ -184,6 +184,9 @@ impl Worker {
                 self.core.tally.truncated += 1;
                 continue;
             }
+            if self.core.turns_away(datagram.bytes) {
+                continue;
+            }
             let flow = Flow::udp(listener, datagram.from);
             let gathered = match &mut self.handover {
                 Some(handover) => handover.gather(flow, datagram.bytes),
@@ -232,7 +235,9 @@ impl Worker {
                 break;
             };
             for (flow, bytes) in parcel.datagrams() {
-                self.core.on_datagram(flow, bytes);
+                if !self.core.turns_away(bytes) {
+                    self.core.on_datagram(flow, bytes);
+                }
             }
             self.core.settle(&mut self.ports);
             own.give_back(parcel);
