@@ -361,13 +361,14 @@ fn mailboxes(shards: u8) -> io::Result<Arc<[Mailbox]>> {
 }
 
 fn families(config: &Config) -> Families {
-    let speaks = |v4: bool| {
-        let fits = |listen: &Listen| listen.side != Side::Devices && listen.bind.is_ipv4() == v4;
-        config.listen.iter().any(fits)
-    };
+    let toward_upstream = config
+        .listen
+        .iter()
+        .filter(|listen| listen.side != Side::Devices);
+    let (v4, v6): (Vec<_>, Vec<_>) = toward_upstream.partition(|listen| listen.bind.is_ipv4());
     Families {
-        v4: speaks(true),
-        v6: speaks(false),
+        v4: !v4.is_empty(),
+        v6: !v6.is_empty(),
     }
 }
 

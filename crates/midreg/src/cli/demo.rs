@@ -17,6 +17,9 @@ use crate::net::epoll::Signals;
 /// Time between the refreshes of a phone: far shorter than in life, so that something is seen.
 const REFRESH: Duration = Duration::from_secs(2);
 
+/// Shortest demo: every phone registers within the first two seconds.
+const SHORTEST: Duration = Duration::from_secs(3);
+
 /// What to show.
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -96,6 +99,6 @@ fn workers(text: &str) -> Result<u8, String> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text)
-        .filter(|duration| *duration >= Duration::from_secs(1))
-        .ok_or_else(|| "at least 1s is wanted, such as 30s or 5m".to_owned())
+        .filter(|duration| *duration >= SHORTEST)
+        .ok_or_else(|| "at least 3s is wanted, such as 30s or 5m".to_owned())
 }

@@ -18,9 +18,12 @@ const FAILED: u8 = 1;
 /// Exit code for a bad configuration; the parser of arguments uses the same.
 const BAD_CONFIG: u8 = 2;
 
+const EXIT_CODES: &str = "Exit codes: 0 all went well, 1 something failed, 2 bad configuration or \
+                          command line.";
+
 /// A SIP mid-registrar: absorbs registration refreshes before a PBX or registrar.
 #[derive(Debug, Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(version, about, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -106,4 +109,65 @@ fn look() -> Look {
 /// Tells faults on standard error.
 fn tell(faults: &Faults) {
     eprint!("{}", faults.render(look()));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn run_options(arguments: &[&str]) -> Options {
+        let all = ["midreg", "run"].iter().chain(arguments);
+        match Cli::try_parse_from(all).expect("understood").command {
+            Command::Run(options) => options,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn set_goes_over_the_short_forms_whatever_their_order() {
+        let options = run_options(&[
+            "--set",
+            "mode=mirror",
+            "--set",
+            "listen.1.bind=udp://127.0.0.1:5072",
+            "--mode",
+            "contact",
+            "--listen",
+            "udp://127.0.0.1:5070",
+            "--upstream",
+            "sip:127.0.0.1:5080",
+            "--workers",
+            "2",
+        ]);
+        let config = options.load().expect("good").config;
+        assert_eq!(config.mode, engine::policy::Mode::Mirror);
+        assert_eq!(
+            (config.listen.len(), config.workers, config.servers.len()),
+            (2, 2, 1)
+        );
+    }
+
+    #[test]
+    fn a_short_form_is_checked_like_the_key_it_stands_for() {
+        let faults = run_options(&["--mode", "aor", "--workers", "many"])
+            .load()
+            .expect_err("bad");
+        let lines: Vec<String> = faults.iter().map(config::Fault::line).collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(
+            lines[0].starts_with("--mode:1:1: error: bad value for `mode` [aor]"),
+            "{lines:?}"
+        );
+        assert!(
+            lines[1].starts_with("--workers:1:1: error: bad value for `workers`"),
+            "{lines:?}"
+        );
+    }
 }

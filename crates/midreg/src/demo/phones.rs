@@ -136,9 +136,16 @@ struct Seat {
     phone: Phone,
     socket: usize,
     wait: Wait,
-    registered: bool,
+    standing: Standing,
     /// The latest request, for retransmissions.
     request: Vec<u8>,
+}
+
+/// Whether a phone is registered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Out,
+    In,
 }
 
 enum Wait {
@@ -188,7 +195,7 @@ impl Group {
                 phone,
                 socket,
                 wait,
-                registered: false,
+                standing: Standing::Out,
                 request: Vec::new(),
             });
             due.push(Reverse((at, index)));
@@ -255,7 +262,7 @@ impl Group {
         }
         match status {
             200 => match seat.phone.check(message) {
-                Ok(_) => seat.set_registered(&stats, true),
+                Ok(_) => seat.stand(&stats, Standing::In),
                 Err(fault) => stats.fault(fault),
             },
             401 => match seat.phone.take_challenge(message) {
@@ -263,7 +270,7 @@ impl Group {
                 Err(fault) => stats.fault(fault),
             },
             status => {
-                seat.set_registered(&stats, false);
+                seat.stand(&stats, Standing::Out);
                 stats.fault(format!("{} got a {status}", seat.phone.user()));
             }
         }
@@ -305,7 +312,7 @@ impl Group {
             return;
         };
         if now.saturating_duration_since(since) >= TIMER_F {
-            seat.set_registered(&self.stats, false);
+            seat.stand(&self.stats, Standing::Out);
             self.stats
                 .fault(format!("{} got no answer", seat.phone.user()));
             self.later(index, now + self.refresh);
@@ -340,12 +347,12 @@ impl Group {
 }
 
 impl Seat {
-    fn set_registered(&mut self, stats: &Stats, registered: bool) {
-        match (self.registered, registered) {
-            (false, true) => stats.registered.fetch_add(1, Ordering::Relaxed),
-            (true, false) => stats.registered.fetch_sub(1, Ordering::Relaxed),
+    fn stand(&mut self, stats: &Stats, standing: Standing) {
+        match (self.standing, standing) {
+            (Standing::Out, Standing::In) => stats.registered.fetch_add(1, Ordering::Relaxed),
+            (Standing::In, Standing::Out) => stats.registered.fetch_sub(1, Ordering::Relaxed),
             _ => return,
         };
-        self.registered = registered;
+        self.standing = standing;
     }
 }
