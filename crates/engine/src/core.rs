@@ -6,14 +6,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::clock::{Mono, Now};
 use crate::counters::Counters;
 use crate::engine::EngineConfig;
 use crate::entropy::Entropy;
 use crate::event::Event;
 use crate::flow::Flow;
-use crate::gate::{Admission, Gate, HeldReply, ReadyReply};
-use crate::ids::{NodeId, PersistSeq};
+use crate::gate::{Admission, Gate, HeldReply, ReadyReply, Repeat};
+use crate::ids::{AorHash, NodeId, PersistSeq};
 use crate::keys::Keys;
 use crate::limits;
 use crate::location::{Binding, Change, Op, Table};
@@ -119,7 +121,7 @@ impl Core {
         now: Now,
         mut changes: Vec<Change>,
         out: &mut Outbox,
-    ) -> (PersistSeq, Vec<Box<Binding>>) {
+    ) -> (PersistSeq, SmallVec<[Box<Binding>; 2]>) {
         let seq = self.gate.issue();
         for change in &mut changes {
             if let Op::Register(registration) = &mut change.op {
@@ -163,6 +165,9 @@ impl Core {
         match reply.txn {
             Some(txn) => {
                 self.txns.respond(now, txn, reply.status, reply.bytes, out);
+                if reply.repeat == Repeat::ByBinding {
+                    self.txns.abandon_server(txn);
+                }
             }
             None => out.transmit(reply.flow, |buf| buf.extend_from_slice(reply.bytes)),
         }
@@ -170,24 +175,8 @@ impl Core {
 
     /// Sends replies that the gate let go.
     pub(crate) fn send_held(&mut self, now: Now, held: Vec<HeldReply>, out: &mut Outbox) {
-        for HeldReply {
-            flow,
-            txn,
-            status,
-            bytes,
-            ..
-        } in held
-        {
-            self.send(
-                now,
-                ReadyReply {
-                    flow,
-                    txn,
-                    status,
-                    bytes: &bytes,
-                },
-                out,
-            );
+        for held in held {
+            self.send(now, held.ready(), out);
         }
     }
 
@@ -208,14 +197,12 @@ impl Core {
         }
     }
 
-    /// An AoR as an operator writes it, `user@host`, in canonical form and hashed.
-    pub(crate) fn canonical(&self, aor: &str) -> Option<(sip::aor::AorBuf, crate::ids::AorHash)> {
-        let text = aor.strip_prefix("sip:").unwrap_or(aor);
-        let text = format!("sip:{text}");
+    /// An AoR as an operator writes it, `user@host`.
+    pub(crate) fn canonical(&self, aor: &str) -> Option<AorHash> {
+        let text = format!("sip:{}", aor.strip_prefix("sip:").unwrap_or(aor));
         let mut canonical = sip::aor::AorBuf::new();
         sip::aor::canonical(&sip::Uri::parse(text.as_bytes()).ok()?, &mut canonical).ok()?;
-        let hash = self.keys.aor_hash(&canonical);
-        Some((canonical, hash))
+        Some(self.keys.aor_hash(&canonical))
     }
 
     /// Panics where the state contradicts itself; for debug builds and tests.

@@ -85,7 +85,7 @@ fn side(core: &Core, flow: Flow) -> Side {
     listener.map_or(Side::Both, |listener| listener.side)
 }
 
-fn capabilities(core: &mut Core, message: &Message<'_>, flow: Flow, out: &mut Outbox) {
+fn capabilities(core: &Core, message: &Message<'_>, flow: Flow, out: &mut Outbox) {
     let heading = Heading::of(message, flow);
     let to = heading.way_back();
     let (keys, server) = (&core.keys, &core.policy.server_header);

@@ -188,7 +188,7 @@ impl Engine {
     fn expire(&mut self, now: Now, out: &mut Outbox) {
         let due = self.core.table.take_due(now.mono, limits::WORK_PER_TIMEOUT);
         for id in due {
-            let Some(hash) = self.core.table.aor_of(id).map(|(_, hash)| hash) else {
+            let Some(hash) = self.core.table.owner(id) else {
                 continue;
             };
             if self.core.conversations.is_asking_for(hash, id) {
@@ -239,15 +239,10 @@ impl Engine {
     }
 
     fn kick(&mut self, now: Now, aor: &str, out: &mut Outbox) -> Answer {
-        let Some((aor, hash)) = self.core.canonical(aor) else {
+        let Some(aor) = self.core.canonical(aor) else {
             return Answer::Refused("not an AoR: write user@host");
         };
-        let ids: Vec<BindingId> = self
-            .core
-            .table
-            .bindings_of(hash, &aor)
-            .map(|b| b.id)
-            .collect();
+        let ids: Vec<BindingId> = self.core.table.bindings_of(aor).map(|b| b.id).collect();
         let count = ids.len();
         registrar::remove(
             &mut self.core,
@@ -260,23 +255,19 @@ impl Engine {
     }
 
     fn show(&self, aor: &str, now: Now) -> Option<Vec<BindingView>> {
-        let (aor, hash) = self.core.canonical(aor)?;
-        let views = self
-            .core
-            .table
-            .bindings_of(hash, &aor)
-            .map(|binding| BindingView {
-                id: binding.id,
-                contact: String::from_utf8_lossy(binding.contact.uri()).into_owned(),
-                remote: binding.flow.remote,
-                expires_in: binding.remaining(now.mono),
-                lease_left: binding.lease.until.seconds_after(now.mono),
-                history: binding
-                    .history
-                    .iter()
-                    .filter_map(|trace| explain(*trace, now))
-                    .collect(),
-            });
+        let aor = self.core.canonical(aor)?;
+        let views = self.core.table.bindings_of(aor).map(|binding| BindingView {
+            id: binding.id,
+            contact: String::from_utf8_lossy(binding.contact.uri()).into_owned(),
+            remote: binding.flow.remote,
+            expires_in: binding.remaining(now.mono),
+            lease_left: binding.lease.until.seconds_after(now.mono),
+            history: binding
+                .history
+                .iter()
+                .filter_map(|trace| explain(*trace, now))
+                .collect(),
+        });
         Some(views.collect())
     }
 }

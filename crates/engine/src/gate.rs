@@ -23,12 +23,10 @@ pub(crate) struct Gate {
 #[derive(Debug)]
 pub(crate) struct HeldReply {
     seq: PersistSeq,
-    /// The way it goes.
-    pub(crate) flow: Flow,
-    /// Its transaction, unless it was answered statelessly.
-    pub(crate) txn: Option<ServerTxn>,
-    /// Its status.
-    pub(crate) status: u16,
+    flow: Flow,
+    txn: Option<ServerTxn>,
+    status: u16,
+    repeat: Repeat,
     /// The whole message.
     pub(crate) bytes: Box<[u8]>,
 }
@@ -42,8 +40,40 @@ pub(crate) struct ReadyReply<'a> {
     pub(crate) txn: Option<ServerTxn>,
     /// Its status.
     pub(crate) status: u16,
+    /// Who answers a repetition of its request.
+    pub(crate) repeat: Repeat,
     /// The whole message.
     pub(crate) bytes: &'a [u8],
+}
+
+/// Who answers a repetition of an answered request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Its transaction, for as long as RFC 3261 §17.2.2 says.
+    ByTransaction,
+    /// The binding it made, which knows the last request it accepted (D2): no transaction needs to
+    /// be kept for it, and a storm of first registrations leaves none behind.
+    ByBinding,
+}
+
+impl HeldReply {
+    /// As it may go now.
+    pub(crate) fn ready(&self) -> ReadyReply<'_> {
+        let Self {
+            flow,
+            txn,
+            status,
+            repeat,
+            ..
+        } = *self;
+        ReadyReply {
+            flow,
+            txn,
+            status,
+            repeat,
+            bytes: &self.bytes,
+        }
+    }
 }
 
 /// Whether a reply may go.
@@ -82,6 +112,7 @@ impl Gate {
             flow,
             txn,
             status,
+            repeat,
             bytes,
         } = reply;
         self.held.push_back(HeldReply {
@@ -89,6 +120,7 @@ impl Gate {
             flow,
             txn,
             status,
+            repeat,
             bytes: bytes.into(),
         });
         Admission::Held
@@ -135,6 +167,7 @@ mod tests {
             flow,
             txn: None,
             status: 200,
+            repeat: Repeat::ByTransaction,
             bytes,
         }
     }

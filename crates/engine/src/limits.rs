@@ -11,11 +11,11 @@ pub const CONVERSATIONS_PER_AOR: usize = 16;
 /// REGISTERs that wait for their turn on one lease.
 pub const WAITING_PER_LEASE: usize = 4;
 /// Server transactions.
-pub const SERVER_TRANSACTIONS: usize = 131_072;
+pub const SERVER_TRANSACTIONS: usize = 262_144;
 /// Client transactions beyond what policy admits for REGISTERs of devices: probes and releases.
 pub const CLIENT_TRANSACTIONS: usize = 131_072;
 /// Leases being given back.
-pub const RELEASES: usize = 65_536;
+pub const RELEASES: usize = 262_144;
 /// Releases under way at the same time, so that a mass expiry does not flood the main registrar.
 pub const RELEASES_IN_FLIGHT: usize = 64;
 /// Answers waiting for the store.

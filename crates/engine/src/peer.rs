@@ -182,9 +182,9 @@ mod tests {
     fn failover_takes_the_first_that_is_up() {
         let upstream = upstream(&["a", "b"], Balance::Failover);
         let mut peers = peers(&upstream);
-        assert_eq!(peers.choose(&upstream, AorHash(u64::MAX)), Some(NodeId(0)));
+        assert_eq!(peers.choose(&upstream, AorHash(u128::MAX)), Some(NodeId(0)));
         peers.unreachable(Mono(1), NodeId(0));
-        assert_eq!(peers.choose(&upstream, AorHash(u64::MAX)), Some(NodeId(1)));
+        assert_eq!(peers.choose(&upstream, AorHash(u128::MAX)), Some(NodeId(1)));
     }
 
     #[test]

@@ -82,6 +82,8 @@ pub struct Registration {
 /// What changes at a pure refresh.
 #[derive(Clone, Copy, Debug)]
 pub struct Refresh {
+    /// Keyed hash of its AoR.
+    pub aor: AorHash,
     /// Which binding.
     pub binding: BindingId,
     /// The request that was answered.

@@ -3,8 +3,7 @@
 //! A place is reserved before a registration goes upstream, because the Contact sent there already
 //! carries its address; it becomes visible only when it is filled.
 
-use crate::ids::{BindingId, Slot};
-use crate::location::binding::Binding;
+use crate::ids::{AorHash, BindingId, Slot};
 
 /// Most places of one slot: a token carries 20 bits.
 const MAX_PLACES: usize = 1 << 20;
@@ -36,11 +35,12 @@ pub(super) struct Links {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ref(core::num::NonZeroU32);
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum State {
     Free,
     Reserved,
-    Filled(Box<Binding>),
+    /// By a binding of this AoR.
+    Filled(AorHash),
 }
 
 impl Ref {
@@ -98,51 +98,48 @@ impl Places {
         false
     }
 
-    /// Fills a reserved place, or replaces what is there. `false` when the place is another's.
-    pub(super) fn fill(&mut self, id: BindingId, binding: Binding) -> bool {
-        let Some(place) = self.place_mut(id) else {
-            return false;
-        };
-        match &mut place.state {
-            State::Free => return false,
-            State::Reserved => place.state = State::Filled(Box::new(binding)),
-            State::Filled(old) => **old = binding,
+    /// Fills a reserved place with a binding of `owner`. `false` when the place is another's.
+    pub(super) fn fill(&mut self, id: BindingId, owner: AorHash) -> bool {
+        match self.place_mut(id) {
+            Some(place) if !matches!(place.state, State::Free) => {
+                place.state = State::Filled(owner);
+                true
+            }
+            _ => false,
         }
-        true
     }
 
     /// Empties a filled place but keeps it reserved, so that its address stays the device's own
     /// while its lease is given back.
-    pub(super) fn empty(&mut self, id: BindingId) -> Option<Box<Binding>> {
-        let place = self.place_mut(id)?;
-        match core::mem::replace(&mut place.state, State::Reserved) {
-            State::Filled(binding) => Some(binding),
-            other => {
-                place.state = other;
-                None
-            }
+    pub(super) fn empty(&mut self, id: BindingId) {
+        if let Some(place) = self.place_mut(id)
+            && matches!(place.state, State::Filled(_))
+        {
+            place.state = State::Reserved;
         }
     }
 
-    pub(super) fn binding(&self, id: BindingId) -> Option<&Binding> {
+    /// The AoR whose binding fills a place.
+    pub(super) fn owner(&self, id: BindingId) -> Option<AorHash> {
         let place = self.places.get(id.index as usize)?;
-        match &place.state {
-            State::Filled(binding) if place.generation == id.generation => Some(binding),
+        match place.state {
+            State::Filled(owner) if place.generation == id.generation => Some(owner),
             _ => None,
         }
     }
 
-    pub(super) fn binding_mut(&mut self, id: BindingId) -> Option<&mut Binding> {
-        match &mut self.place_mut(id)?.state {
-            State::Filled(binding) => Some(binding),
-            _ => None,
-        }
-    }
-
-    /// The binding at a place, whatever its generation.
-    pub(super) fn at(&self, index: u32) -> Option<&Binding> {
-        match &self.places.get(index as usize)?.state {
-            State::Filled(binding) => Some(binding),
+    /// The full address of a place and whose binding fills it.
+    pub(super) fn at(&self, slot: Slot, index: u32) -> Option<(BindingId, AorHash)> {
+        let place = self.places.get(index as usize)?;
+        match place.state {
+            State::Filled(owner) => Some((
+                BindingId {
+                    slot,
+                    index,
+                    generation: place.generation,
+                },
+                owner,
+            )),
             _ => None,
         }
     }
@@ -151,15 +148,6 @@ impl Places {
         self.places
             .get_mut(index as usize)
             .map(|place| &mut place.links)
-    }
-
-    pub(super) fn filled_mut(&mut self) -> impl Iterator<Item = &mut Binding> {
-        self.places
-            .iter_mut()
-            .filter_map(|place| match &mut place.state {
-                State::Filled(binding) => Some(&mut **binding),
-                _ => None,
-            })
     }
 
     fn place_mut(&mut self, id: BindingId) -> Option<&mut Place> {

@@ -2,7 +2,10 @@
 
 use smallvec::SmallVec;
 
+use crate::event::Trace;
 use crate::ids::{AorHash, BindingId};
+use crate::location::binding::Binding;
+use crate::location::change::Registration;
 
 /// All bindings of one AoR, in the order they came.
 #[derive(Debug)]
@@ -11,8 +14,8 @@ pub struct Record {
     pub aor: Box<[u8]>,
     /// Its keyed hash.
     pub hash: AorHash,
-    /// Places of its bindings within the slot.
-    pub(super) places: SmallVec<[u32; 2]>,
+    /// Boxed, so that a table of records stays small and an AoR's binding is one step away.
+    bindings: SmallVec<[Box<Binding>; 1]>,
 }
 
 impl Record {
@@ -20,29 +23,55 @@ impl Record {
         Self {
             aor,
             hash,
-            places: SmallVec::new(),
+            bindings: SmallVec::new(),
         }
     }
 
-    pub(super) fn add(&mut self, binding: BindingId) {
-        if !self.places.contains(&binding.index) {
-            self.places.push(binding.index);
+    /// Its bindings, oldest first.
+    pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter().map(|binding| &**binding)
+    }
+
+    pub(super) fn bindings_mut(&mut self) -> impl Iterator<Item = &mut Binding> {
+        self.bindings.iter_mut().map(|binding| &mut **binding)
+    }
+
+    /// One of its bindings.
+    #[must_use]
+    pub fn binding(&self, id: BindingId) -> Option<&Binding> {
+        self.bindings().find(|binding| binding.id == id)
+    }
+
+    pub(super) fn binding_mut(&mut self, id: BindingId) -> Option<&mut Binding> {
+        self.bindings_mut().find(|binding| binding.id == id)
+    }
+
+    /// Adds a binding, or replaces the one with its address, keeping the history.
+    pub(super) fn put(&mut self, registration: Registration) {
+        match self.binding_mut(registration.binding) {
+            Some(held) => *held = Binding::new(registration, held.history),
+            None => {
+                let history = [Trace::default(); crate::location::binding::TRACES];
+                self.bindings
+                    .push(Box::new(Binding::new(registration, history)));
+            }
         }
     }
 
-    pub(super) fn drop_binding(&mut self, binding: BindingId) {
-        self.places.retain(|place| *place != binding.index);
+    pub(super) fn take(&mut self, id: BindingId) -> Option<Box<Binding>> {
+        let at = self.bindings.iter().position(|binding| binding.id == id)?;
+        Some(self.bindings.remove(at))
     }
 
     /// How many bindings it has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.bindings.len()
     }
 
     /// Whether it has none (never seen from outside).
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.bindings.is_empty()
     }
 }

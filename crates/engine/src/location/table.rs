@@ -29,11 +29,10 @@ pub struct Table {
 /// One slot: small enough that its growth never stalls the shard.
 #[derive(Debug, Default)]
 struct SlotTable {
-    /// Records by AoR; the hash is stored, so growing needs no rehash of text.
+    /// Records by AoR; the hash is stored, so growing reads no text.
     records: HashTable<Record>,
+    /// The addresses that tokens carry.
     places: Places,
-    /// Record hash of each place, to find the record of a binding.
-    owners: Vec<AorHash>,
 }
 
 impl Table {
@@ -55,40 +54,33 @@ impl Table {
 
     /// The record of an AoR.
     #[must_use]
-    pub fn record(&self, hash: AorHash, aor: &[u8]) -> Option<&Record> {
-        self.slot(hash.slot())?
+    pub fn record(&self, aor: AorHash) -> Option<&Record> {
+        self.slot(aor.slot())?
             .records
-            .find(hash.0, |record| *record.aor == *aor)
+            .find(aor.short(), |record| record.hash == aor)
     }
 
     /// The bindings of an AoR, oldest first.
-    pub fn bindings_of(&self, hash: AorHash, aor: &[u8]) -> impl Iterator<Item = &Binding> {
-        let slot = self.slot(hash.slot());
-        let places = self
-            .record(hash, aor)
-            .map(|record| record.places.as_slice());
-        places
-            .unwrap_or_default()
-            .iter()
-            .filter_map(move |place| slot.and_then(|slot| slot.places.at(*place)))
+    pub fn bindings_of(&self, aor: AorHash) -> impl Iterator<Item = &Binding> {
+        self.record(aor).into_iter().flat_map(Record::bindings)
+    }
+
+    /// A committed binding of which the AoR is known: spares a look at its place.
+    #[must_use]
+    pub fn binding_of(&self, aor: AorHash, id: BindingId) -> Option<&Binding> {
+        self.record(aor)?.binding(id)
     }
 
     /// A committed binding.
     #[must_use]
     pub fn binding(&self, id: BindingId) -> Option<&Binding> {
-        self.slot(id.slot)?.places.binding(id)
+        self.binding_of(self.owner(id)?, id)
     }
 
-    /// The AoR of a committed binding, with its hash.
+    /// The AoR of a committed binding.
     #[must_use]
-    pub fn aor_of(&self, id: BindingId) -> Option<(&[u8], AorHash)> {
-        self.binding(id)?;
-        let slot = self.slot(id.slot)?;
-        let hash = *slot.owners.get(id.index as usize)?;
-        let record = slot
-            .records
-            .find(hash.0, |record| record.places.contains(&id.index))?;
-        Some((&record.aor, hash))
+    pub fn owner(&self, id: BindingId) -> Option<AorHash> {
+        self.slot(id.slot)?.places.owner(id)
     }
 
     /// Reserves an address for a device to be; `None` when its slot is full.
@@ -163,8 +155,8 @@ impl Table {
     }
 
     /// Keeps a decision for `explain`. Not a change: it promises nothing.
-    pub(crate) fn note(&mut self, id: BindingId, trace: Trace) {
-        if let Some(binding) = self.binding_mut(id) {
+    pub(crate) fn note(&mut self, aor: AorHash, id: BindingId, trace: Trace) {
+        if let Some(binding) = self.binding_of_mut(aor, id) {
             binding.note(trace);
         }
     }
@@ -179,13 +171,14 @@ impl Table {
     /// Leases of bindings that waited for a batch which the store did not keep are not trusted any
     /// more, so that the next REGISTER writes them anew.
     pub(crate) fn distrust_pending(&mut self, seq: crate::ids::PersistSeq) {
-        for slot in &mut self.slots {
-            slot.places
-                .filled_mut()
-                .filter(|binding| binding.pending == seq)
-                .for_each(|binding| {
-                    binding.lease.epoch = 0;
-                });
+        let records = self
+            .slots
+            .iter_mut()
+            .flat_map(|slot| slot.records.iter_mut());
+        for binding in records.flat_map(Record::bindings_mut) {
+            if binding.pending == seq {
+                binding.lease.epoch = 0;
+            }
         }
     }
 
@@ -208,8 +201,8 @@ impl Table {
             };
             let id = self
                 .slot(first.slot())
-                .and_then(|s| s.places.at(first.index()))
-                .map(|b| (b.id, b.expires_at));
+                .and_then(|s| s.places.at(first.slot(), first.index()));
+            let id = id.and_then(|(id, owner)| Some((id, self.binding_of(owner, id)?.expires_at)));
             self.unlink(first);
             match id {
                 Some((id, expires_at)) if expires_at <= now => due.push(id),
@@ -229,33 +222,34 @@ impl Table {
     }
 
     fn register(&mut self, registration: Registration) {
-        let id = registration.binding;
-        let (hash, expires_at) = (registration.aor_hash, registration.expires_at);
+        let (id, aor) = (registration.binding, registration.aor_hash);
+        let expires_at = registration.expires_at;
         let source = registration.flow.remote.ip();
-        let old = self.binding(id).map(|b| (b.flow.remote.ip(), b.history));
-        let aor = registration.aor.clone();
-        let binding = Binding::new(registration, old.map(|(_, h)| h).unwrap_or_default());
+        let old = self
+            .binding_of(aor, id)
+            .map(|binding| binding.flow.remote.ip());
         let Some(slot) = self.slots.get_mut(usize::from(id.slot.0)) else {
             return;
         };
-        if !slot.places.fill(id, binding) {
+        if !slot.places.fill(id, aor) {
             debug_assert!(false, "a binding without a place");
             return;
         }
-        slot.own(id, hash);
-        let known = slot.records.find_mut(hash.0, |record| *record.aor == *aor);
-        match known {
-            Some(record) => record.add(id),
+        match slot
+            .records
+            .find_mut(aor.short(), |record| record.hash == aor)
+        {
+            Some(record) => record.put(registration),
             None => {
-                let mut record = Record::new(aor, hash);
-                record.add(id);
+                let mut record = Record::new(registration.aor.clone(), aor);
+                record.put(registration);
                 slot.records
-                    .insert_unique(hash.0, record, |record| record.hash.0);
+                    .insert_unique(aor.short(), record, |record| record.hash.short());
                 self.records += 1;
             }
         }
         match old {
-            Some((address, _)) => self.uncount_source(address),
+            Some(address) => self.uncount_source(address),
             None => {
                 self.bindings += 1;
                 self.reserved = self.reserved.saturating_sub(1);
@@ -268,7 +262,7 @@ impl Table {
     }
 
     fn refresh(&mut self, refresh: &Refresh) {
-        let Some(binding) = self.binding_mut(refresh.binding) else {
+        let Some(binding) = self.binding_of_mut(refresh.aor, refresh.binding) else {
             return;
         };
         let shortened = refresh.expires_at < binding.expires_at;
@@ -284,21 +278,19 @@ impl Table {
     }
 
     fn remove(&mut self, id: BindingId) -> Option<Box<Binding>> {
-        self.binding(id)?;
+        let aor = self.owner(id)?;
         self.disarm(id);
         let slot = self.slots.get_mut(usize::from(id.slot.0))?;
-        let hash = *slot.owners.get(id.index as usize)?;
-        let entry = slot
+        let found = slot
             .records
-            .find_entry(hash.0, |record| record.places.contains(&id.index));
-        if let Ok(mut entry) = entry {
-            entry.get_mut().drop_binding(id);
-            if entry.get().is_empty() {
-                entry.remove();
-                self.records = self.records.saturating_sub(1);
-            }
+            .find_entry(aor.short(), |record| record.hash == aor);
+        let mut entry = found.ok()?;
+        let binding = entry.get_mut().take(id)?;
+        if entry.get().is_empty() {
+            entry.remove();
+            self.records = self.records.saturating_sub(1);
         }
-        let binding = slot.places.empty(id)?;
+        slot.places.empty(id);
         self.bindings = self.bindings.saturating_sub(1);
         self.reserved += 1;
         self.uncount_source(binding.flow.remote.ip());
@@ -359,8 +351,16 @@ impl Table {
         self.slots.get_mut(usize::from(slot.0))
     }
 
+    fn binding_of_mut(&mut self, aor: AorHash, id: BindingId) -> Option<&mut Binding> {
+        let slot = self.slot_mut(aor.slot())?;
+        slot.records
+            .find_mut(aor.short(), |record| record.hash == aor)?
+            .binding_mut(id)
+    }
+
     fn binding_mut(&mut self, id: BindingId) -> Option<&mut Binding> {
-        self.slot_mut(id.slot)?.places.binding_mut(id)
+        let aor = self.owner(id)?;
+        self.binding_of_mut(aor, id)
     }
 
     fn count_source(&mut self, source: IpAddr) {
@@ -403,11 +403,9 @@ impl Table {
             records += slot.records.len();
             for record in &slot.records {
                 assert!(!record.is_empty(), "a record without bindings");
-                for place in &record.places {
-                    assert!(
-                        slot.places.at(*place).is_some(),
-                        "a record names an empty place"
-                    );
+                for binding in record.bindings() {
+                    let owner = slot.places.owner(binding.id);
+                    assert_eq!(owner, Some(record.hash), "a binding's place is another's");
                     bindings += 1;
                 }
             }
@@ -427,18 +425,6 @@ impl Table {
     #[must_use]
     pub fn reserved(&self) -> usize {
         self.reserved
-    }
-}
-
-impl SlotTable {
-    fn own(&mut self, id: BindingId, hash: AorHash) {
-        let index = id.index as usize;
-        if self.owners.len() <= index {
-            self.owners.resize(index + 1, AorHash(0));
-        }
-        if let Some(owner) = self.owners.get_mut(index) {
-            *owner = hash;
-        }
     }
 }
 

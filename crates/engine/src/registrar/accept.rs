@@ -2,13 +2,14 @@
 //! the only thing that commits a binding (R1), its definitive refusal may end one (R16), and while
 //! it is out of order a running lease carries what it can (D14).
 
+use sip::header::contact::Contact;
 use sip::{Message, Name};
 use smallvec::SmallVec;
 
 use crate::clock::{Mono, Now, Seconds};
 use crate::core::Core;
 use crate::event::{Event, Novelty, RemovalCause};
-use crate::gate::ReadyReply;
+use crate::gate::{ReadyReply, Repeat};
 use crate::ids::{BindingId, PersistSeq};
 use crate::location::{Binding, Change, ContactText, Lease, Op, Registration};
 use crate::output::Outbox;
@@ -131,6 +132,7 @@ fn refuse(
             flow,
             txn,
             status: refusal.status,
+            repeat: Repeat::ByTransaction,
             bytes: &bytes,
         },
         out,
@@ -148,12 +150,12 @@ fn remove_all(
     let cause = RemovalCause::UnregisteredAll;
     let gone: Vec<BindingId> = core
         .table
-        .bindings_of(request.aor_hash, &request.aor)
+        .bindings_of(request.aor_hash)
         .map(|b| b.id)
         .collect();
     core.tombstones
         .bury(now.mono, request.aor_hash, request.stamp);
-    release::forget(core, now, request.aor_hash, &request.aor, out);
+    release::forget(core, now, request.aor_hash, out);
     if gone.is_empty() {
         return PersistSeq::default();
     }
@@ -408,7 +410,7 @@ fn evict(
     if core.policy.limits.overflow != Overflow::ReplaceOldest {
         return;
     }
-    let record = core.table.record(request.aor_hash, &request.aor);
+    let record = core.table.record(request.aor_hash);
     let excess = record
         .map_or(0, |record| record.len())
         .saturating_sub(core.policy.limits.bindings_per_aor);
@@ -423,7 +425,7 @@ fn evict(
     };
     let mut others: Vec<(u64, BindingId)> = core
         .table
-        .bindings_of(request.aor_hash, &request.aor)
+        .bindings_of(request.aor_hash)
         .filter(|binding| !own.contains(&binding.id))
         .map(|binding| (last_seen(binding), binding.id))
         .collect();
@@ -447,9 +449,27 @@ fn answer(core: &mut Core, now: Now, verdict: &Verdict<'_, '_>, seq: PersistSeq,
         flow: verdict.request.flow,
         txn: Some(verdict.asking.arrival.txn),
         status: verdict.response.status().unwrap_or(200),
+        repeat: who_repeats(core, verdict),
         bytes: &bytes,
     };
     core.reply(now, seq, reply, out);
+}
+
+/// D2 answers a repetition where every contact of the request is a binding now.
+fn who_repeats(core: &Core, verdict: &Verdict<'_, '_>) -> Repeat {
+    let contacts = verdict.request.contacts();
+    let all_bound = !contacts.is_empty()
+        && core.policy.mode == Mode::Contact
+        && claimed(core, verdict.id).iter().all(|id| {
+            core.table
+                .binding(*id)
+                .is_some_and(|b| b.stamp == verdict.request.stamp)
+        });
+    if all_bound {
+        Repeat::ByBinding
+    } else {
+        Repeat::ByTransaction
+    }
 }
 
 fn restored(
@@ -493,28 +513,32 @@ fn restored(
 }
 
 /// In `mirror` the device sees the main registrar's list, with every token turned back into the
-/// contact it stands for.
+/// contact it stands for; its own contacts come first (R4).
 fn mirrored_contacts(core: &Core, verdict: &Verdict<'_, '_>, lines: &mut Vec<u8>) {
-    let param = &core.policy.upstream.token_param;
+    let own = claimed(core, verdict.id);
+    let mut others = Vec::new();
     for value in verdict.response.values(Name::Contact) {
-        let contact = match sip::header::contact::Contact::parse(value) {
-            Ok(sip::header::contact::Contact::Addr(contact)) => contact,
-            _ => continue,
+        let Ok(Contact::Addr(contact)) = Contact::parse(value) else {
+            continue;
         };
+        let param = &core.policy.upstream.token_param;
         let ours = reconcile::ours(contact.addr.uri, &core.keys, param);
-        lines.extend_from_slice(b"Contact: ");
+        let list = match ours {
+            Some(id) if own.contains(&id) => &mut *lines,
+            _ => &mut others,
+        };
+        list.extend_from_slice(b"Contact: ");
         match ours.and_then(|id| core.table.binding(id)) {
             Some(binding) => {
-                let expires = contact.expires.map_or_else(
-                    || binding.lease.until.seconds_after(verdict.sent_at),
-                    |delta| delta.0,
-                );
-                write_contact(binding, expires, lines);
+                let left = || binding.lease.until.seconds_after(verdict.sent_at);
+                let expires = contact.expires.map_or_else(left, |delta| delta.0);
+                write_contact(binding, expires, list);
             }
-            None => lines.extend_from_slice(value),
+            None => list.extend_from_slice(value),
         }
-        lines.extend_from_slice(b"\r\n");
+        list.extend_from_slice(b"\r\n");
     }
+    lines.append(&mut others);
 }
 
 /// A refusal. R16: a definitive one ends the binding, if it answers the binding's own flow; no
@@ -628,6 +652,7 @@ pub(super) fn on_outage(core: &mut Core, now: Now, asking: &Asking, out: &mut Ou
             flow,
             txn,
             status: 200,
+            repeat: Repeat::ByTransaction,
             bytes: &bytes,
         },
         out,

@@ -177,7 +177,7 @@ impl Conversations {
         debug_assert!(place.1.is_none());
         place.1 = Some(Box::new(conversation));
         self.by_aor
-            .insert_unique(hash.0, (hash, index), |(hash, _)| hash.0);
+            .insert_unique(hash.short(), (hash, index), |(hash, _)| hash.short());
         Some(ConversationId {
             index,
             generation: place.0,
@@ -195,7 +195,7 @@ impl Conversations {
         self.free.push(id.index);
         let entry = self
             .by_aor
-            .find_entry(conversation.hash.0, |(_, index)| *index == id.index);
+            .find_entry(conversation.hash.short(), |(_, index)| *index == id.index);
         if let Ok(entry) = entry {
             entry.remove();
         }
@@ -224,7 +224,7 @@ impl Conversations {
         hash: AorHash,
     ) -> impl Iterator<Item = (ConversationId, &Conversation)> {
         self.by_aor
-            .iter_hash(hash.0)
+            .iter_hash(hash.short())
             .filter(move |entry| entry.0 == hash)
             .filter_map(|entry| {
                 let (generation, conversation) = self.places.get(entry.1 as usize)?;

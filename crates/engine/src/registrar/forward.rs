@@ -11,7 +11,7 @@ use crate::clock::{Mono, Now, Seconds};
 use crate::core::{Armed, Core, Purpose};
 use crate::event::{Event, RemovalCause};
 use crate::flow::Flow;
-use crate::gate::ReadyReply;
+use crate::gate::{ReadyReply, Repeat};
 use crate::ids::{BindingId, LeaseId, NodeId};
 use crate::limits;
 use crate::location::{Change, Op};
@@ -85,7 +85,7 @@ pub(crate) fn challenged(core: &Core, request: &RegisterRequest<'_>) -> Option<C
     };
     core.conversations
         .of(request.aor_hash)
-        .find(|(_, conversation)| *conversation.aor == *request.aor && answers(conversation))
+        .find(|(_, conversation)| answers(conversation))
         .map(|(id, _)| id)
 }
 
@@ -113,7 +113,7 @@ fn find(
     };
     core.conversations
         .of(request.aor_hash)
-        .find(|(_, conversation)| *conversation.aor == *request.aor && mine(conversation))
+        .find(|(_, conversation)| mine(conversation))
         .map(|(id, _)| id)
 }
 
@@ -133,11 +133,7 @@ fn is_about(
         Hold::Committed => devices.contains(&Some(claim.binding)),
         Hold::Reserved(uri) => request.contacts().iter().any(|wanted| *wanted.uri == **uri),
         Hold::Departed(binding) => {
-            let sender = identity::Sender {
-                call_id: request.stamp.call_id,
-                source: request.flow.remote.ip(),
-                contacts: request.contacts().len(),
-            };
+            let sender = identity::Sender::of(request);
             let same = |wanted| identity::same_device(wanted, sender, binding);
             request.contacts().iter().any(same)
         }
@@ -167,7 +163,7 @@ fn begin(
     let (lease, cseq) = match known.filter(|_| !own_lease) {
         Some(binding) => (
             binding.lease.id,
-            release::last_cseq(core, request.aor_hash, &request.aor, binding.lease),
+            release::last_cseq(core, request.aor_hash, binding.lease),
         ),
         None => (LeaseId(core.entropy.draw()), 0),
     };
@@ -585,6 +581,7 @@ pub(super) fn relay_answer(
         flow: asking.arrival.flow,
         txn: Some(asking.arrival.txn),
         status: response.status().unwrap_or(500),
+        repeat: Repeat::ByTransaction,
         bytes: &bytes,
     };
     core.send(now, reply, out);
@@ -634,6 +631,7 @@ fn give_up(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Outbox) {
         flow: arrival.flow,
         txn: Some(arrival.txn),
         status: 503,
+        repeat: Repeat::ByTransaction,
         bytes: &bytes,
     };
     core.send(now, reply, out);

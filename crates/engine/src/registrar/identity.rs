@@ -7,34 +7,84 @@ use core::net::IpAddr;
 
 use sip::{Params, Uri};
 
-use crate::location::Binding;
-use crate::registrar::request::Wanted;
+use crate::ids::BindingId;
+use crate::location::{Binding, Record};
+use crate::registrar::request::{RegisterRequest, Wanted};
 
 /// What is compared besides the contact itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sender {
-    /// Keyed hash of the request's Call-ID.
-    pub(crate) call_id: u64,
-    /// Source address of the request.
-    pub(crate) source: IpAddr,
-    /// How many contacts the request names. With several, the Call-ID says only that they are of
-    /// one phone, and the Contact URI tells them apart.
-    pub(crate) contacts: usize,
+    call_id: u64,
+    source: IpAddr,
+    contacts: usize,
 }
 
-/// Whether `binding` is of the device that wants `wanted`.
-pub(crate) fn same_device(wanted: &Wanted<'_>, sender: Sender, binding: &Binding) -> bool {
-    if let (Some(ours), Some(theirs)) = (wanted.instance, binding.contact.instance()) {
-        return ours == theirs && wanted.reg_id == binding.contact.reg_id;
-    }
-    match same_push(wanted.uri, binding.contact.uri()) {
-        Some(verdict) => return verdict,
-        None if sender.call_id == binding.stamp.call_id => {
-            return sender.contacts == 1 || same_uri(wanted.uri, binding.contact.uri());
+/// What two contacts have in common, the more decisive the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    /// The same Contact from the same address.
+    Place,
+    /// The Call-ID only: of the same phone, which may have several contacts.
+    Phone,
+    /// The Call-ID and the Contact.
+    PhoneAndPlace,
+    /// What the device says of itself.
+    Device,
+}
+
+impl Sender {
+    /// Who sent a request.
+    pub(crate) fn of(request: &RegisterRequest<'_>) -> Self {
+        Self {
+            call_id: request.stamp.call_id,
+            source: request.flow.remote.ip(),
+            contacts: request.contacts().len(),
         }
-        None => {}
     }
-    sender.source == binding.flow.remote.ip() && same_uri(wanted.uri, binding.contact.uri())
+}
+
+/// The binding of the device that wants `wanted`.
+pub(crate) fn device_of(wanted: &Wanted<'_>, sender: Sender, record: &Record) -> Option<BindingId> {
+    let (likeness, binding) = record
+        .bindings()
+        .filter_map(|binding| Some((likeness(wanted, sender, binding)?, binding)))
+        .max_by_key(|(likeness, _)| *likeness)?;
+    match likeness {
+        Likeness::Phone if !is_only_contact(sender, record) => None,
+        _ => Some(binding.id),
+    }
+}
+
+/// Whether a departed `binding` is of the device that wants `wanted`.
+pub(crate) fn same_device(wanted: &Wanted<'_>, sender: Sender, binding: &Binding) -> bool {
+    match likeness(wanted, sender, binding) {
+        Some(Likeness::Phone) => sender.contacts == 1,
+        likeness => likeness.is_some(),
+    }
+}
+
+/// With several contacts of one phone, the Call-ID does not tell which of them is meant.
+fn is_only_contact(sender: Sender, record: &Record) -> bool {
+    let of_phone = |binding: &&Binding| binding.stamp.call_id == sender.call_id;
+    sender.contacts == 1 && record.bindings().filter(of_phone).count() == 1
+}
+
+fn likeness(wanted: &Wanted<'_>, sender: Sender, binding: &Binding) -> Option<Likeness> {
+    if let (Some(ours), Some(theirs)) = (wanted.instance, binding.contact.instance()) {
+        let same = ours == theirs && wanted.reg_id == binding.contact.reg_id;
+        return same.then_some(Likeness::Device);
+    }
+    if let Some(same) = same_push(wanted.uri, binding.contact.uri()) {
+        return same.then_some(Likeness::Device);
+    }
+    let same_phone = sender.call_id == binding.stamp.call_id;
+    let same_place = same_uri(wanted.uri, binding.contact.uri());
+    match (same_phone, same_place) {
+        (true, true) => Some(Likeness::PhoneAndPlace),
+        (true, false) => Some(Likeness::Phone),
+        (false, true) if sender.source == binding.flow.remote.ip() => Some(Likeness::Place),
+        (false, _) => None,
+    }
 }
 
 /// RFC 3261 §19.1.4, with the usual case (the same bytes) first.

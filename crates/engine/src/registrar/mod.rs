@@ -28,8 +28,8 @@ use crate::clock::Now;
 use crate::core::Core;
 use crate::event::{Event, RemovalCause, Trace};
 use crate::flow::Flow;
-use crate::gate::{HeldReply, ReadyReply};
-use crate::ids::{BindingId, PersistSeq};
+use crate::gate::{HeldReply, ReadyReply, Repeat};
+use crate::ids::{AorHash, BindingId, PersistSeq};
 use crate::location::{Binding, Change, Op, Refresh};
 use crate::output::Outbox;
 use crate::policy::Mode;
@@ -37,7 +37,7 @@ use crate::txn::{RequestMatch, ServerKey};
 use decide::{ChallengeState, Facts, FlowProof, Grave, UpstreamState, asked, flows_match, want};
 use decision::{AbsorbReason, Decision, Refusal, RefusalHeader, Row};
 use heading::Heading;
-use identity::{Sender, same_device};
+use identity::Sender;
 use request::{RegisterRequest, Role, Wanted, Wish};
 
 pub(crate) use forward::{on_final, on_silence, on_timer};
@@ -74,7 +74,7 @@ fn act(core: &mut Core, now: Now, request: &RegisterRequest<'_>, out: &mut Outbo
         decision = Decision::Reject(refusal);
     }
     core.counters.decided(decision.row());
-    note(core, now, &devices, &decision);
+    note(core, now, request.aor_hash, &devices, &decision);
     match decision {
         Decision::Reject(refusal) => refuse(core, request.message, request.flow, refusal, out),
         Decision::Replay | Decision::Answer => answer(core, now, request, &devices, out),
@@ -115,21 +115,10 @@ fn is_retransmission(
 
 /// The binding of each wanted contact's device.
 fn devices_of(core: &Core, request: &RegisterRequest<'_>) -> SmallVec<[Option<BindingId>; 2]> {
-    let sender = Sender {
-        call_id: request.stamp.call_id,
-        source: request.flow.remote.ip(),
-        contacts: request.contacts().len(),
-    };
-    request
-        .contacts()
-        .iter()
-        .map(|wanted| {
-            core.table
-                .bindings_of(request.aor_hash, &request.aor)
-                .find(|binding| same_device(wanted, sender, binding))
-                .map(|binding| binding.id)
-        })
-        .collect()
+    let sender = Sender::of(request);
+    let record = core.table.record(request.aor_hash);
+    let device = |wanted| identity::device_of(wanted, sender, record?);
+    request.contacts().iter().map(device).collect()
 }
 
 /// Gathers the facts and decides.
@@ -143,11 +132,11 @@ fn judge(
     let rule = policy.registration.flow_match;
     let devices = devices
         .iter()
-        .map(|id| id.and_then(|id| core.table.binding(id)));
+        .map(|id| id.and_then(|id| core.table.binding_of(request.aor_hash, id)));
     let proved = matches!(request.wish, Wish::Query)
         && core
             .table
-            .bindings_of(request.aor_hash, &request.aor)
+            .bindings_of(request.aor_hash)
             .any(|binding| flows_match(&request.flow, &binding.flow, rule));
     let late = !request.only_removes()
         && core
@@ -196,7 +185,13 @@ fn upstream_state(core: &Core, request: &RegisterRequest<'_>) -> UpstreamState {
 }
 
 /// Remembers the decision for `explain`.
-fn note(core: &mut Core, now: Now, devices: &[Option<BindingId>], decision: &Decision) {
+fn note(
+    core: &mut Core,
+    now: Now,
+    aor: AorHash,
+    devices: &[Option<BindingId>],
+    decision: &Decision,
+) {
     let granted = match decision {
         Decision::Absorb { grant, .. } => *grant,
         _ => 0,
@@ -209,7 +204,7 @@ fn note(core: &mut Core, now: Now, devices: &[Option<BindingId>], decision: &Dec
     devices
         .iter()
         .flatten()
-        .for_each(|id| core.table.note(*id, trace));
+        .for_each(|id| core.table.note(aor, *id, trace));
 }
 
 /// D13 and D14: the promise is renewed here. Stateless: no transaction is kept (R2).
@@ -224,7 +219,7 @@ fn absorb(
     let mut unsaved: Vec<Change> = Vec::new();
     for (wanted, id) in request.contacts().iter().zip(devices) {
         let Some((id, last)) = id
-            .and_then(|id| core.table.binding(id))
+            .and_then(|id| core.table.binding_of(request.aor_hash, id))
             .map(|b| (b.id, b.granted))
         else {
             continue;
@@ -258,13 +253,18 @@ fn refresh(
     wanted: &Wanted<'_>,
     id: BindingId,
 ) -> Option<Refresh> {
-    let usable = core.table.binding(id)?.lease.usable(now.mono);
+    let usable = core
+        .table
+        .binding_of(request.aor_hash, id)?
+        .lease
+        .usable(now.mono);
     let policy = &core.policy.registration;
     let granted = want(wanted, request.reach, policy).min(usable);
     let asked = asked(wanted, policy);
     let promised = jittered(core, granted);
     debug_assert!(promised <= usable, "a promise beyond the lease");
     Some(Refresh {
+        aor: request.aor_hash,
         binding: id,
         stamp: request.stamp,
         asked,
@@ -284,7 +284,7 @@ fn outage_refreshes(
 ) -> Option<SmallVec<[Refresh; 2]>> {
     let bindings: SmallVec<[Option<&Binding>; 2]> = devices
         .iter()
-        .map(|id| id.and_then(|id| core.table.binding(id)))
+        .map(|id| id.and_then(|id| core.table.binding_of(request.aor_hash, id)))
         .collect();
     let in_order = bindings.iter().flatten().all(|binding| {
         binding.stamp.call_id != request.stamp.call_id || binding.stamp.cseq < request.stamp.cseq
@@ -333,7 +333,7 @@ fn answer(
         .iter()
         .flatten()
         .next()
-        .and_then(|id| core.table.binding(*id));
+        .and_then(|id| core.table.binding_of(request.aor_hash, *id));
     let listing = reply::Listing {
         bindings: &listed,
         expires: own.map(|binding| binding.remaining(now.mono)),
@@ -353,6 +353,7 @@ fn answer(
         flow: to,
         txn: None,
         status: 200,
+        repeat: Repeat::ByTransaction,
         bytes: &bytes,
     };
     core.reply(now, seq, ready, out);
@@ -367,9 +368,9 @@ fn listed<'c>(
     let mut listed: SmallVec<[&Binding; 8]> = devices
         .iter()
         .flatten()
-        .filter_map(|id| core.table.binding(*id))
+        .filter_map(|id| core.table.binding_of(request.aor_hash, *id))
         .collect();
-    for binding in core.table.bindings_of(request.aor_hash, &request.aor) {
+    for binding in core.table.bindings_of(request.aor_hash) {
         if !devices.contains(&Some(binding.id)) {
             listed.push(binding);
         }
@@ -413,6 +414,7 @@ fn leave(
             flow: to,
             txn: None,
             status: 200,
+            repeat: Repeat::ByTransaction,
             bytes: &bytes,
         },
         out,
@@ -431,15 +433,15 @@ pub(crate) fn remove(
     let mut changes = Vec::new();
     let mut owners = Vec::new();
     for id in bindings {
-        let Some((aor, hash)) = core.table.aor_of(id) else {
-            continue;
-        };
+        let record = core.table.owner(id).and_then(|aor| core.table.record(aor));
+        let Some(record) = record else { continue };
+        let aor = Core::aor_text(&record.aor);
         out.event(Event::BindingRemoved {
-            aor: Core::aor_text(aor),
+            aor,
             binding: id,
             cause,
         });
-        owners.push((Box::<[u8]>::from(aor), hash));
+        owners.push((record.aor.clone(), record.hash));
         changes.push(Change::of(id, Op::Remove { binding: id, cause }));
     }
     if changes.is_empty() {
@@ -515,9 +517,10 @@ pub(crate) fn fail_held(core: &mut Core, now: Now, held: HeldReply, out: &mut Ou
     let mut bytes = Vec::with_capacity(512);
     reply::write_instead(&message, &refusal, &mut bytes);
     let ready = ReadyReply {
-        flow: held.flow,
-        txn: held.txn,
+        flow: held.ready().flow,
+        txn: held.ready().txn,
         status: 503,
+        repeat: Repeat::ByTransaction,
         bytes: &bytes,
     };
     core.send(now, ready, out);

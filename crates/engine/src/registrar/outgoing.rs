@@ -318,8 +318,17 @@ pub(crate) struct Removal<'a> {
     pub(crate) aor: &'a [u8],
     /// Call-ID, From-tag and CSeq of the lease.
     pub(crate) voice: LeaseVoice<'a>,
-    /// Tokens of the contacts to go, with the user part each was registered under.
-    pub(crate) contacts: &'a [(Option<&'a [u8]>, [u8; TOKEN_LENGTH])],
+    /// The contacts to go.
+    pub(crate) contacts: &'a [Leaving<'a>],
+}
+
+/// A contact to go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leaving<'a> {
+    /// The user part it was registered under.
+    pub(crate) user: Option<&'a [u8]>,
+    /// Its token.
+    pub(crate) token: [u8; TOKEN_LENGTH],
 }
 
 /// Appends a REGISTER that ends contacts of a lease.
@@ -365,7 +374,7 @@ pub(crate) fn write_removal(removal: &Removal<'_>, out: &mut Vec<u8>) {
     ]);
     sip::number::push_decimal(out, removal.voice.cseq.into());
     out.extend_from_slice(b" REGISTER\r\n");
-    for (user, token) in removal.contacts {
+    for Leaving { user, token } in removal.contacts {
         out.extend_from_slice(b"Contact: ");
         write_uri(*user, &how, token, out);
         out.extend_from_slice(b";expires=0\r\n");

@@ -39,7 +39,7 @@ pub(crate) fn check(
     }
     let held = core
         .table
-        .record(request.aor_hash, &request.aor)
+        .record(request.aor_hash)
         .map_or(0, |record| record.len());
     let fits = held + reserved(core, request) + newcomers <= limits.bindings_per_aor;
     match limits.overflow {

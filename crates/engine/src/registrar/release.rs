@@ -18,8 +18,8 @@ use crate::output::Outbox;
 use crate::policy::Mode;
 use crate::registrar::conversation::{Claim, Conversation, ConversationId, Hold, Phase};
 use crate::registrar::forward;
-use crate::registrar::outgoing::{self, LeaseVoice, Removal};
-use crate::token::{self, TOKEN_LENGTH};
+use crate::registrar::outgoing::{self, LeaseVoice, Leaving, Removal};
+use crate::token;
 use crate::txn::{ClientRequest, Kind};
 
 /// Begins to give back the lease of a removed binding.
@@ -35,11 +35,11 @@ pub(crate) fn begin(
     if core.policy.mode == Mode::Mirror || binding.lease.until <= now.mono {
         return core.table.release(binding.id);
     }
-    if join(core, &aor, hash, &binding) {
+    if join(core, hash, &binding) {
         return;
     }
     let (address, lease) = (binding.id, binding.lease);
-    let cseq = last_cseq(core, hash, &aor, lease);
+    let cseq = last_cseq(core, hash, lease);
     let text = Core::aor_text(&aor);
     let begun = core.conversations.begin(Conversation {
         aor,
@@ -70,10 +70,9 @@ pub(crate) fn begin(
 }
 
 /// A lease of several contacts is given back in one REGISTER where they go together.
-fn join(core: &mut Core, aor: &[u8], hash: AorHash, binding: &Binding) -> bool {
+fn join(core: &mut Core, hash: AorHash, binding: &Binding) -> bool {
     let waits = |conversation: &Conversation| {
-        *conversation.aor == *aor
-            && conversation.lease == binding.lease.id
+        conversation.lease == binding.lease.id
             && matches!(conversation.phase, Phase::Resting { attempt: 0, .. })
             && conversation.claims.len() < limits::CONTACTS_PER_REGISTER
     };
@@ -94,10 +93,10 @@ fn join(core: &mut Core, aor: &[u8], hash: AorHash, binding: &Binding) -> bool {
 }
 
 /// The last CSeq used on a lease: by a binding that has it, or by a conversation on it.
-pub(super) fn last_cseq(core: &Core, hash: AorHash, aor: &[u8], lease: Lease) -> u32 {
+pub(super) fn last_cseq(core: &Core, hash: AorHash, lease: Lease) -> u32 {
     let of_bindings = core
         .table
-        .bindings_of(hash, aor)
+        .bindings_of(hash)
         .filter(|binding| binding.lease.id == lease.id)
         .map(|binding| binding.lease.cseq);
     let of_conversations = core
@@ -165,16 +164,15 @@ pub(super) fn undo(core: &mut Core, id: ConversationId, until: Mono) {
 }
 
 /// `Contact: *` was accepted: what was still to be given back is gone as well.
-pub(super) fn forget(core: &mut Core, now: Now, hash: AorHash, aor: &[u8], out: &mut Outbox) {
+pub(super) fn forget(core: &mut Core, now: Now, hash: AorHash, out: &mut Outbox) {
     let ours: SmallVec<[ConversationId; 4]> = core
         .conversations
         .of(hash)
         .filter(|(_, conversation)| {
-            *conversation.aor == *aor
-                && matches!(
-                    conversation.phase,
-                    Phase::Releasing { .. } | Phase::Resting { attempt: 1.., .. }
-                )
+            matches!(
+                conversation.phase,
+                Phase::Releasing { .. } | Phase::Resting { attempt: 1.., .. }
+            )
         })
         .map(|(id, _)| id)
         .collect();
@@ -234,14 +232,14 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
     let branch = core.txns.new_branch();
     let mut bytes = Vec::with_capacity(512);
     let (call_id, tag) = (core.keys.lease_call_id(lease), core.keys.lease_tag(lease));
-    let contacts: SmallVec<[(Option<&[u8]>, [u8; TOKEN_LENGTH]); 2]> = conversation
+    let contacts: SmallVec<[Leaving<'_>; 2]> = conversation
         .claims
         .iter()
         .filter_map(|claim| match &claim.hold {
-            Hold::Departed(binding) => Some((
-                user_of(binding.contact.uri()),
-                token::encode(&core.keys, claim.binding),
-            )),
+            Hold::Departed(binding) => Some(Leaving {
+                user: user_of(binding.contact.uri()),
+                token: token::encode(&core.keys, claim.binding),
+            }),
             Hold::Reserved(_) | Hold::Committed => None,
         })
         .collect();

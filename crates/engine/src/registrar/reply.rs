@@ -172,6 +172,6 @@ pub(crate) fn write_capabilities(
 }
 
 /// Reads an upstream name-addr value's tag.
-pub(crate) fn tag_of<'a>(value: &'a [u8]) -> Option<&'a [u8]> {
+pub(crate) fn tag_of(value: &[u8]) -> Option<&[u8]> {
     NameAddr::parse(value).ok()?.tag()
 }
