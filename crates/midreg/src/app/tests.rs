@@ -35,6 +35,13 @@ fn address(socket: &UdpSocket) -> SocketAddr {
     socket.local_addr().expect("bound")
 }
 
+/// A socket that refuses datagrams: it takes them from itself alone, and keeps its port from others.
+fn closed() -> UdpSocket {
+    let socket = socket();
+    socket.connect(address(&socket)).expect("connected");
+    socket
+}
+
 fn register(user: &str, cseq: u32, local: SocketAddr) -> String {
     format!(
         "REGISTER sip:example.com SIP/2.0\r\n\
@@ -108,8 +115,8 @@ fn what_reaches_the_wrong_shard_is_handed_over_and_answered_all_the_same() {
 #[test]
 fn a_closed_port_upstream_is_noticed_without_waiting_for_the_deadline() {
     for workers in ["workers=1", "workers=3"] {
-        let closed = address(&socket());
-        let mut app = start(closed, &["upstream.deadline=5m", workers]);
+        let closed = closed();
+        let mut app = start(address(&closed), &["upstream.deadline=5m", workers]);
         let phone = socket();
         let text = register("alice", 1, address(&phone));
         phone

@@ -2,7 +2,7 @@
 //!
 //! Each function reads one table of the file; the engine's own policy types are filled directly,
 //! so that a key and what it does are one step apart. Rules that span several tables stand in
-//! [`cross`](super::cross).
+//! `cross`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

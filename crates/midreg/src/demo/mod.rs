@@ -263,9 +263,7 @@ mod tests {
             (40, 0, 0),
             "{text}"
         );
-        assert!(
-            outcome.forwarded >= 80 && outcome.reached >= outcome.forwarded,
-            "{text}"
-        );
+        // In contact mode it would be 80, whatever the phones do.
+        assert!(outcome.reached > 80, "{text}");
     }
 }

@@ -150,9 +150,9 @@ mod tests {
 
     #[test]
     fn ipv6_is_ipv6_only() {
-        let all = SocketAddr::from(([0u16; 8], 0));
-        let six = Listener::bind(all, Side::Both, 1).expect("bound");
-        let four = SocketAddr::from(([0, 0, 0, 0], six.local.port()));
-        Listener::bind(four, Side::Both, 1).expect("the other family is free");
+        let loopback = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0));
+        let listener = Listener::bind(loopback, Side::Both, 1).expect("bound");
+        let socket = listener.sockets.first().expect("one per shard");
+        assert!(SockRef::from(socket).only_v6().expect("an IPv6 socket"));
     }
 }

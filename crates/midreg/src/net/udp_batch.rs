@@ -481,7 +481,10 @@ mod tests {
     fn a_refused_datagram_comes_back_with_its_destination() {
         let a = socket("127.0.0.1:0");
         queue_errors(a.as_fd(), address(&a)).expect("set");
-        let gone = address(&socket("127.0.0.1:0"));
+        // It takes datagrams from itself alone.
+        let closed = socket("127.0.0.1:0");
+        let gone = address(&closed);
+        closed.connect(gone).expect("connected");
         let one = std::iter::once(Outgoing {
             bytes: b"hello",
             to: gone,
