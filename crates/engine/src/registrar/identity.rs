@@ -3,9 +3,11 @@
 //! The first criterion that both sides have *decides*, so that a device keeps its lease and its
 //! TOKEN through new Contacts, Call-IDs and flows, and two devices never melt into one.
 
+use core::cmp::Reverse;
 use core::net::IpAddr;
 
 use sip::{Params, Uri};
+use smallvec::{SmallVec, smallvec};
 
 use crate::ids::BindingId;
 use crate::location::{Binding, Record};
@@ -30,6 +32,8 @@ enum Likeness {
     PhoneAndPlace,
     /// What the device says of itself.
     Device,
+    /// What the device says of itself, and the Contact: one device may have several.
+    DeviceAndPlace,
 }
 
 impl Sender {
@@ -43,8 +47,39 @@ impl Sender {
     }
 }
 
-/// The binding of the device that wants `wanted`.
-pub(crate) fn device_of(wanted: &Wanted<'_>, sender: Sender, record: &Record) -> Option<BindingId> {
+/// The binding of each wanted contact's device, no binding twice: where several contacts of a
+/// request are like one binding, the one that is most like it has it.
+pub(crate) fn devices_of(
+    request: &RegisterRequest<'_>,
+    record: &Record,
+) -> SmallVec<[Option<BindingId>; 2]> {
+    let sender = Sender::of(request);
+    let contacts = request.contacts();
+    if let [wanted] = contacts {
+        return smallvec![device_of(wanted, sender, record)];
+    }
+    let mut pairs: SmallVec<[(Likeness, usize, BindingId); 8]> = SmallVec::new();
+    for (at, wanted) in contacts.iter().enumerate() {
+        let like = |binding| Some((likeness(wanted, sender, binding)?, at, binding.id));
+        // With several contacts the Call-ID does not tell which of them is meant.
+        let told = |pair: &(Likeness, usize, BindingId)| pair.0 != Likeness::Phone;
+        pairs.extend(record.bindings().filter_map(like).filter(told));
+    }
+    pairs.sort_by_key(|(likeness, at, _)| (Reverse(*likeness), *at));
+    let mut devices: SmallVec<[Option<BindingId>; 2]> = smallvec![None; contacts.len()];
+    for (_, at, binding) in pairs {
+        let taken = devices.contains(&Some(binding));
+        if let Some(device @ None) = devices.get_mut(at)
+            && !taken
+        {
+            *device = Some(binding);
+        }
+    }
+    devices
+}
+
+/// The binding of the device that wants `wanted`, its request's only contact.
+fn device_of(wanted: &Wanted<'_>, sender: Sender, record: &Record) -> Option<BindingId> {
     let (likeness, binding) = record
         .bindings()
         .filter_map(|binding| Some((likeness(wanted, sender, binding)?, binding)))
@@ -63,28 +98,36 @@ pub(crate) fn same_device(wanted: &Wanted<'_>, sender: Sender, binding: &Binding
     }
 }
 
-/// With several contacts of one phone, the Call-ID does not tell which of them is meant.
+/// Where a phone has several contacts, the Call-ID does not tell which of them is meant.
 fn is_only_contact(sender: Sender, record: &Record) -> bool {
     let of_phone = |binding: &&Binding| binding.stamp.call_id == sender.call_id;
-    sender.contacts == 1 && record.bindings().filter(of_phone).count() == 1
+    record.bindings().filter(of_phone).count() == 1
 }
 
 fn likeness(wanted: &Wanted<'_>, sender: Sender, binding: &Binding) -> Option<Likeness> {
-    if let (Some(ours), Some(theirs)) = (wanted.instance, binding.contact.instance()) {
-        let same = ours == theirs && wanted.reg_id == binding.contact.reg_id;
-        return same.then_some(Likeness::Device);
-    }
-    if let Some(same) = same_push(wanted.uri, binding.contact.uri()) {
-        return same.then_some(Likeness::Device);
+    let same_place = || same_uri(wanted.uri, binding.contact.uri());
+    if let Some(same) = same_by_its_own_word(wanted, binding) {
+        return match same {
+            true if same_place() => Some(Likeness::DeviceAndPlace),
+            true => Some(Likeness::Device),
+            false => None,
+        };
     }
     let same_phone = sender.call_id == binding.stamp.call_id;
-    let same_place = same_uri(wanted.uri, binding.contact.uri());
-    match (same_phone, same_place) {
+    match (same_phone, same_place()) {
         (true, true) => Some(Likeness::PhoneAndPlace),
         (true, false) => Some(Likeness::Phone),
         (false, true) if sender.source == binding.flow.remote.ip() => Some(Likeness::Place),
         (false, _) => None,
     }
+}
+
+/// What the devices say of themselves, where both say something.
+fn same_by_its_own_word(wanted: &Wanted<'_>, binding: &Binding) -> Option<bool> {
+    if let (Some(ours), Some(theirs)) = (wanted.instance, binding.contact.instance()) {
+        return Some(ours == theirs && wanted.reg_id == binding.contact.reg_id);
+    }
+    same_push(wanted.uri, binding.contact.uri())
 }
 
 /// RFC 3261 §19.1.4, with the usual case (the same bytes) first.
@@ -101,7 +144,7 @@ pub(crate) fn same_uri(one: &[u8], other: &[u8]) -> bool {
 /// RFC 8599 §5.3: provider, prid and, where given, param. `None` when one side has no push
 /// parameters to compare.
 fn same_push(one: &[u8], other: &[u8]) -> Option<bool> {
-    if one == other || !has_push(one) || !has_push(other) {
+    if !has_push(one) || !has_push(other) {
         return None;
     }
     let (one, other) = (Uri::parse(one).ok()?, Uri::parse(other).ok()?);

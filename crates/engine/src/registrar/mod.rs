@@ -22,7 +22,7 @@ pub(crate) mod request;
 pub(crate) mod tombstone;
 
 use sip::Message;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::clock::Now;
 use crate::core::Core;
@@ -37,7 +37,6 @@ use crate::txn::{RequestMatch, ServerKey};
 use decide::{ChallengeState, Facts, FlowProof, Grave, UpstreamState, asked, flows_match, want};
 use decision::{AbsorbReason, Decision, Refusal, RefusalHeader, Row};
 use heading::Heading;
-use identity::Sender;
 use request::{RegisterRequest, Role, Wanted, Wish};
 
 pub(crate) use forward::{on_final, on_silence, on_timer};
@@ -115,10 +114,10 @@ fn is_retransmission(
 
 /// The binding of each wanted contact's device.
 fn devices_of(core: &Core, request: &RegisterRequest<'_>) -> SmallVec<[Option<BindingId>; 2]> {
-    let sender = Sender::of(request);
-    let record = core.table.record(request.aor_hash);
-    let device = |wanted| identity::device_of(wanted, sender, record?);
-    request.contacts().iter().map(device).collect()
+    match core.table.record(request.aor_hash) {
+        Some(record) => identity::devices_of(request, record),
+        None => smallvec![None; request.contacts().len()],
+    }
 }
 
 /// Gathers the facts and decides.
