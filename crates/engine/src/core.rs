@@ -190,6 +190,17 @@ impl Core {
         crate::peer::address(&self.policy.upstream, node)
     }
 
+    /// Arms a conversation's timer, in place of the one it had.
+    pub(crate) fn arm(&mut self, id: ConversationId, at: Mono) {
+        let Some(conversation) = self.conversations.get_mut(id) else {
+            return;
+        };
+        if let Some(old) = conversation.timer.take() {
+            self.timers.cancel(old);
+        }
+        conversation.timer = Some(self.timers.arm(at, Armed::Conversation(id)));
+    }
+
     /// A node said something.
     pub(crate) fn heard_from(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
         if let Some(after) = self.peers.heard(now, node) {

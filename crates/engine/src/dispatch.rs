@@ -3,7 +3,7 @@
 
 use sip::header::max_forwards::MaxForwards;
 use sip::scan::{self, Datagram as Kind};
-use sip::{Message, Method, Name};
+use sip::{Message, Method, Name, Uri};
 
 use crate::clock::Now;
 use crate::core::{Core, Purpose};
@@ -11,10 +11,12 @@ use crate::counters::DropReason;
 use crate::flow::Flow;
 use crate::input::Datagram;
 use crate::output::Outbox;
+use crate::peer::is_upstream;
 use crate::policy::Side;
 use crate::registrar::decision::{Refusal, RefusalHeader};
 use crate::registrar::heading::Heading;
 use crate::registrar::{self, reply};
+use crate::token;
 use crate::txn::ResponseMatch;
 
 /// Bytes arrived.
@@ -85,13 +87,37 @@ fn side(core: &Core, flow: Flow) -> Side {
     listener.map_or(Side::Both, |listener| listener.side)
 }
 
-fn capabilities(core: &Core, message: &Message<'_>, flow: Flow, out: &mut Outbox) {
+/// OPTIONS: to ourselves, what we can do (RFC 3261 §11.2); to a device, whether it is there, so that
+/// a main registrar that qualifies its contacts is told no lie (R17).
+fn capabilities(core: &mut Core, message: &Message<'_>, flow: Flow, out: &mut Outbox) {
+    if let Some(refusal) = absence(core, message, flow) {
+        return registrar::refuse(core, message, flow, refusal, out);
+    }
     let heading = Heading::of(message, flow);
-    let to = heading.way_back();
     let (keys, server) = (&core.keys, &core.policy.server_header);
-    out.transmit(to, |buf| {
-        reply::write_capabilities(&heading, keys, server, buf)
+    out.transmit(heading.way_back(), |buf| {
+        reply::write_capabilities(&heading, keys, server, buf);
     });
+}
+
+/// Why the device that a request addresses by its token cannot be had. Only the main registrar may
+/// address tokens; everybody else hears the same of all of them (S-12).
+fn absence(core: &Core, message: &Message<'_>, flow: Flow) -> Option<Refusal> {
+    let uri = Uri::parse(message.request()?.uri).ok()?;
+    let text = uri
+        .param(&core.policy.upstream.token_param)?
+        .unwrap_or_default();
+    let unknown = Some(Refusal::new(404, "Not Found"));
+    if !is_upstream(&core.policy.upstream, flow.remote.ip()) {
+        return unknown;
+    }
+    match token::decode(&core.keys, text) {
+        None => unknown,
+        Some(id) if core.table.binding(id).is_none() => {
+            Some(Refusal::new(480, "Temporarily Unavailable"))
+        }
+        Some(_) => None,
+    }
 }
 
 fn on_response(core: &mut Core, now: Now, message: &Message<'_>, flow: Flow, out: &mut Outbox) {

@@ -16,6 +16,7 @@ use crate::ids::{AorHash, BindingId, LeaseId, NodeId};
 use crate::limits;
 use crate::location::Binding;
 use crate::registrar::decision::ForwardReason;
+use crate::timers::TimerToken;
 use crate::txn::{ClientTxn, ServerTxn};
 
 /// What is being said on one lease.
@@ -37,6 +38,8 @@ pub(crate) struct Conversation {
     pub(crate) phase: Phase,
     /// Who waits for it.
     pub(crate) waiting: VecDeque<Arrival>,
+    /// The timer that is armed for it.
+    pub(crate) timer: Option<TimerToken>,
 }
 
 /// One address that a Contact sent upstream carries.
@@ -122,6 +125,15 @@ pub(crate) struct Arrival {
     pub(crate) reason: ForwardReason,
 }
 
+/// Who begins a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opener {
+    /// A device's REGISTER.
+    Device,
+    /// Our own wish to give a lease back.
+    Release,
+}
+
 /// Handle of a conversation: place and generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ConversationId {
@@ -155,15 +167,20 @@ impl ConversationId {
 
 impl Conversations {
     /// Begins a conversation; `None` when there are too many, of this AoR or in all.
-    pub(crate) fn begin(&mut self, conversation: Conversation) -> Option<ConversationId> {
-        let own = matches!(conversation.phase, Phase::Resting { .. });
-        let bound = if own {
-            limits::RELEASES + limits::CONVERSATIONS
-        } else {
-            limits::CONVERSATIONS
-        };
+    pub(crate) fn begin(
+        &mut self,
+        conversation: Conversation,
+        opener: Opener,
+    ) -> Option<ConversationId> {
         let hash = conversation.hash;
-        if self.len() >= bound || (!own && self.of(hash).count() >= limits::CONVERSATIONS_PER_AOR) {
+        let room = match opener {
+            Opener::Device => {
+                self.len() < limits::CONVERSATIONS
+                    && self.of(hash).count() < limits::CONVERSATIONS_PER_AOR
+            }
+            Opener::Release => self.len() < limits::CONVERSATIONS + limits::RELEASES,
+        };
+        if !room {
             return None;
         }
         let index = match self.free.pop() {

@@ -5,12 +5,15 @@
 //! ([`decide`], [`reconcile`], [`identity`]); the table changes only by `Change`.
 
 mod accept;
+mod claims;
 pub(crate) mod conversation;
 mod decide;
 pub mod decision;
 mod forward;
 pub(crate) mod heading;
 mod identity;
+mod joining;
+mod outage;
 mod outgoing;
 mod probe;
 mod quota;
@@ -20,6 +23,7 @@ pub(crate) mod release;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod tombstone;
+mod verdict;
 
 use sip::Message;
 use smallvec::{SmallVec, smallvec};
@@ -39,8 +43,9 @@ use decision::{AbsorbReason, Decision, Refusal, RefusalHeader, Row};
 use heading::Heading;
 use request::{RegisterRequest, Role, Wanted, Wish};
 
-pub(crate) use forward::{on_final, on_silence, on_timer};
+pub(crate) use forward::{on_silence, on_timer};
 pub(crate) use probe::{mark_silent, mark_unreachable, on_probe_due};
+pub(crate) use verdict::on_final;
 
 /// A REGISTER arrived.
 pub(crate) fn on_register(
@@ -168,7 +173,7 @@ fn challenge_state(core: &Core, request: &RegisterRequest<'_>) -> ChallengeState
     if request.credentials == request::Credentials::Absent {
         return ChallengeState::None;
     }
-    match forward::challenged(core, request).and_then(|id| core.conversations.get(id)) {
+    match joining::challenged(core, request).and_then(|id| core.conversations.get(id)) {
         None => ChallengeState::None,
         Some(conversation) if core.peers.is_up(conversation.node) => ChallengeState::Answered,
         Some(_) => ChallengeState::NodeDown,
@@ -271,34 +276,6 @@ fn refresh(
         expires_at: now.mono.plus_seconds(promised),
         flow: request.flow,
     })
-}
-
-/// D14 after the fact: the refreshes of a request that went upstream and got no usable answer, if
-/// its leases carry it.
-fn outage_refreshes(
-    core: &mut Core,
-    now: Now,
-    request: &RegisterRequest<'_>,
-    devices: &[Option<BindingId>],
-) -> Option<SmallVec<[Refresh; 2]>> {
-    let bindings: SmallVec<[Option<&Binding>; 2]> = devices
-        .iter()
-        .map(|id| id.and_then(|id| core.table.binding_of(request.aor_hash, id)))
-        .collect();
-    let in_order = bindings.iter().flatten().all(|binding| {
-        binding.stamp.call_id != request.stamp.call_id || binding.stamp.cseq < request.stamp.cseq
-    });
-    let carried = decide::carried(request, &bindings, &core.policy.registration, now.mono);
-    drop(bindings);
-    if !carried || !in_order {
-        return None;
-    }
-    request
-        .contacts()
-        .iter()
-        .zip(devices)
-        .map(|(wanted, id)| refresh(core, now, request, wanted, (*id)?))
-        .collect()
 }
 
 fn jittered(core: &mut Core, granted: u32) -> u32 {

@@ -1,6 +1,7 @@
 //! The main registrar's answer, made the device's own: its Via, Call-ID, From-tag and CSeq back
 //! (R6), its Contacts instead of ours, everything else as the main registrar said it.
 
+use sip::header::list::Elements;
 use sip::{Message, Name, Patch};
 
 use crate::registrar::outgoing::without_first;
@@ -121,13 +122,24 @@ fn expires(
     }
 }
 
+/// Marks challenges stale, whatever they said of it before.
 fn stale(patch: &mut Patch<'_, '_>, response: &Message<'_>, text: &mut Vec<u8>) {
     for name in [Name::WwwAuthenticate, Name::ProxyAuthenticate] {
         for header in response.headers_named(name) {
             text.clear();
-            text.extend_from_slice(header.value);
+            for part in Elements::of(header.value).filter(|part| !says_stale(part)) {
+                if !text.is_empty() {
+                    text.extend_from_slice(b", ");
+                }
+                text.extend_from_slice(part);
+            }
             text.extend_from_slice(b", stale=true");
             patch.replace_value(&header, &text);
         }
     }
+}
+
+fn says_stale(part: &[u8]) -> bool {
+    let name = part.split(|byte| *byte == b'=').next().unwrap_or_default();
+    name.trim_ascii().eq_ignore_ascii_case(b"stale")
 }

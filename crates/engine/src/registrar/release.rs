@@ -9,14 +9,14 @@ use std::collections::VecDeque;
 use smallvec::{SmallVec, smallvec};
 
 use crate::clock::{Mono, Now};
-use crate::core::{Armed, Core, Purpose};
+use crate::core::{Core, Purpose};
 use crate::event::{Event, ReleaseOutcome};
 use crate::ids::AorHash;
 use crate::limits;
 use crate::location::{Binding, Lease};
 use crate::output::Outbox;
 use crate::policy::Mode;
-use crate::registrar::conversation::{Claim, Conversation, ConversationId, Hold, Phase};
+use crate::registrar::conversation::{Claim, Conversation, ConversationId, Hold, Opener, Phase};
 use crate::registrar::forward;
 use crate::registrar::outgoing::{self, LeaseVoice, Leaving, Removal};
 use crate::token;
@@ -41,7 +41,7 @@ pub(crate) fn begin(
     let (address, lease) = (binding.id, binding.lease);
     let cseq = last_cseq(core, hash, lease);
     let text = Core::aor_text(&aor);
-    let begun = core.conversations.begin(Conversation {
+    let conversation = Conversation {
         aor,
         hash,
         node: lease.node,
@@ -56,7 +56,9 @@ pub(crate) fn begin(
             until: now.mono,
         },
         waiting: VecDeque::new(),
-    });
+        timer: None,
+    };
+    let begun = core.conversations.begin(conversation, Opener::Release);
     match begun {
         Some(id) => queue(core, now, id, out),
         None => {
@@ -312,7 +314,7 @@ fn rest(core: &mut Core, now: Now, id: ConversationId, attempt: u32, end: Mono) 
             until,
         },
     );
-    core.timers.arm(until, Armed::Conversation(id));
+    core.arm(id, until);
 }
 
 /// The main registrar answered a release.

@@ -1,0 +1,150 @@
+//! Which conversation does a REGISTER belong to? A pure search, and the beginning of a new one.
+
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
+
+use crate::core::Core;
+use crate::ids::{AorHash, BindingId, LeaseId};
+use crate::limits;
+use crate::policy::Mode;
+use crate::registrar::conversation::{Claim, Conversation, ConversationId, Hold, Opener, Phase};
+use crate::registrar::decision::ForwardReason;
+use crate::registrar::request::{RegisterRequest, Wish};
+use crate::registrar::{forward, identity, release};
+
+/// The conversation whose challenge a request answers (D4).
+pub(crate) fn challenged(core: &Core, request: &RegisterRequest<'_>) -> Option<ConversationId> {
+    let answered: SmallVec<[u64; 2]> = request
+        .nonces()
+        .map(|nonce| core.keys.text_hash(nonce))
+        .collect();
+    let answers = |conversation: &Conversation| match &conversation.phase {
+        Phase::Challenged { nonces, .. } => nonces.iter().any(|nonce| answered.contains(nonce)),
+        _ => false,
+    };
+    core.conversations
+        .of(request.aor_hash)
+        .find(|(_, conversation)| answers(conversation))
+        .map(|(id, _)| id)
+}
+
+/// The conversation that a request belongs to: the one it answers, the one that all of the AoR must
+/// wait for (`Contact: *`, R8), or one about the same lease or device.
+pub(super) fn find(
+    core: &Core,
+    request: &RegisterRequest<'_>,
+    devices: &[Option<BindingId>],
+) -> Option<ConversationId> {
+    if let Some(id) = challenged(core, request) {
+        return Some(id);
+    }
+    if core.policy.mode == Mode::Mirror {
+        return None;
+    }
+    let everything = matches!(request.wish, Wish::RemoveAll);
+    let mine = |conversation: &Conversation| match &conversation.phase {
+        Phase::Asking(asking) => {
+            everything
+                || asking.arrival.reason == ForwardReason::RemoveAll
+                || is_about(core, conversation, request, devices)
+        }
+        _ => is_about(core, conversation, request, devices),
+    };
+    core.conversations
+        .of(request.aor_hash)
+        .find(|(_, conversation)| mine(conversation))
+        .map(|(id, _)| id)
+}
+
+/// Whether a conversation is about the lease or the device of a request.
+fn is_about(
+    core: &Core,
+    conversation: &Conversation,
+    request: &RegisterRequest<'_>,
+    devices: &[Option<BindingId>],
+) -> bool {
+    let same_lease = devices
+        .iter()
+        .flatten()
+        .filter_map(|id| core.table.binding(*id))
+        .any(|binding| binding.lease.id == conversation.lease);
+    let same_device = |claim: &Claim| match &claim.hold {
+        Hold::Committed => devices.contains(&Some(claim.binding)),
+        Hold::Reserved(uri) => request.contacts().iter().any(|wanted| *wanted.uri == **uri),
+        Hold::Departed(binding) => {
+            let sender = identity::Sender::of(request);
+            let same = |wanted| identity::same_device(wanted, sender, binding);
+            request.contacts().iter().any(same)
+        }
+    };
+    // A stranger that claims a device's Contact must not get in its way: reserved contacts are the
+    // same device's only from the same address.
+    let same_source = match &conversation.phase {
+        Phase::Asking(asking) => asking.arrival.flow.remote.ip() == request.flow.remote.ip(),
+        _ => true,
+    };
+    same_lease || (same_source && conversation.claims.iter().any(same_device))
+}
+
+/// Begins a conversation for a request.
+pub(super) fn begin(
+    core: &mut Core,
+    request: &RegisterRequest<'_>,
+    devices: &[Option<BindingId>],
+    reason: ForwardReason,
+) -> Option<ConversationId> {
+    let node = core.peers.choose(&core.policy.upstream, request.aor_hash)?;
+    let known = devices
+        .iter()
+        .flatten()
+        .find_map(|id| core.table.binding(*id));
+    // What names no device of its own speaks on a lease of its own: `*` and queries.
+    let own_lease = matches!(reason, ForwardReason::RemoveAll | ForwardReason::Query);
+    let (lease, cseq) = match known.filter(|_| !own_lease) {
+        Some(binding) => (
+            binding.lease.id,
+            release::last_cseq(core, request.aor_hash, binding.lease),
+        ),
+        None => (LeaseId(core.entropy.draw()), 0),
+    };
+    make_room(core, request.aor_hash);
+    let conversation = Conversation {
+        aor: request.aor.as_slice().into(),
+        hash: request.aor_hash,
+        node,
+        lease,
+        cseq,
+        claims: SmallVec::new(),
+        phase: Phase::between(),
+        waiting: VecDeque::new(),
+        timer: None,
+    };
+    core.conversations.begin(conversation, Opener::Device)
+}
+
+/// Where an AoR has all the conversations it may have, those that linger after a challenge give
+/// way, the oldest first: strangers that never answer keep nobody out, and a device that does
+/// answer is still understood, as one that is new or changed.
+fn make_room(core: &mut Core, aor: AorHash) {
+    if core.conversations.of(aor).count() < limits::CONVERSATIONS_PER_AOR {
+        return;
+    }
+    let lingering = core
+        .conversations
+        .of(aor)
+        .filter_map(|(id, conversation)| match &conversation.phase {
+            Phase::Challenged { until, .. } if !has_departed(conversation) => Some((*until, id)),
+            _ => None,
+        });
+    if let Some((_, oldest)) = lingering.min_by_key(|(until, _)| *until) {
+        forward::end(core, oldest);
+    }
+}
+
+fn has_departed(conversation: &Conversation) -> bool {
+    conversation
+        .claims
+        .iter()
+        .any(|claim| matches!(claim.hold, Hold::Departed(_)))
+}

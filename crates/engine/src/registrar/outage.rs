@@ -1,0 +1,101 @@
+//! D14: while the main registrar is out of order, a pure refresh is carried by what is left of its
+//! lease.
+
+use sip::Message;
+use smallvec::SmallVec;
+
+use crate::clock::Now;
+use crate::core::Core;
+use crate::gate::{ReadyReply, Repeat};
+use crate::ids::BindingId;
+use crate::location::{Binding, Change, Op, Refresh};
+use crate::output::Outbox;
+use crate::registrar::conversation::Arrival;
+use crate::registrar::decide::carried;
+use crate::registrar::decision::Row;
+use crate::registrar::forward::reread;
+use crate::registrar::reply::{self, Listing};
+use crate::registrar::request::RegisterRequest;
+use crate::registrar::{devices_of, listed, refresh};
+
+/// D14: a pure refresh whose renewal got no usable answer is carried by what is left of its lease.
+/// Whether it was.
+pub(super) fn carry(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Outbox) -> bool {
+    let Ok(message) = Message::parse(&arrival.bytes) else {
+        return false;
+    };
+    let Some(request) = reread(core, &message, arrival.flow) else {
+        return false;
+    };
+    let devices = devices_of(core, &request);
+    let Some(refreshes) = refreshes(core, now, &request, &devices) else {
+        return false;
+    };
+    core.counters.decided(Row::D14);
+    for refresh in refreshes {
+        core.table
+            .apply(Change::of(refresh.binding, Op::Refresh(refresh)));
+    }
+    let listed = listed(core, &request, &devices);
+    let own = devices
+        .iter()
+        .flatten()
+        .next()
+        .and_then(|id| core.table.binding(*id));
+    let listing = Listing {
+        bindings: &listed,
+        expires: own.map(|binding| binding.remaining(now.mono)),
+        server: &core.policy.server_header,
+        path_support: request.path_support,
+    };
+    let seq = listed
+        .iter()
+        .map(|binding| binding.pending)
+        .max()
+        .unwrap_or_default();
+    let mut bytes = Vec::with_capacity(1024);
+    reply::write_ok(&request.heading, &core.keys, now, &listing, &mut bytes);
+    drop(listed);
+    let (flow, txn) = (request.flow, Some(arrival.txn));
+    core.reply(
+        now,
+        seq,
+        ReadyReply {
+            flow,
+            txn,
+            status: 200,
+            repeat: Repeat::ByTransaction,
+            bytes: &bytes,
+        },
+        out,
+    );
+    true
+}
+
+/// D14 after the fact: the refreshes of a request that went upstream and got no usable answer, if
+/// its leases carry it.
+fn refreshes(
+    core: &mut Core,
+    now: Now,
+    request: &RegisterRequest<'_>,
+    devices: &[Option<BindingId>],
+) -> Option<SmallVec<[Refresh; 2]>> {
+    let bindings: SmallVec<[Option<&Binding>; 2]> = devices
+        .iter()
+        .map(|id| id.and_then(|id| core.table.binding_of(request.aor_hash, id)))
+        .collect();
+    let in_order = bindings.iter().flatten().all(|binding| {
+        binding.stamp.call_id != request.stamp.call_id || binding.stamp.cseq < request.stamp.cseq
+    });
+    let carried = carried(request, &bindings, &core.policy.registration, now.mono);
+    drop(bindings);
+    if !carried || !in_order {
+        return None;
+    }
+    request
+        .contacts()
+        .iter()
+        .zip(devices)
+        .map(|(wanted, id)| refresh(core, now, request, wanted, (*id)?))
+        .collect()
+}

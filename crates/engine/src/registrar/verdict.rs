@@ -1,0 +1,237 @@
+//! The main registrar's final answer to a REGISTER of ours: accepted, challenged, too brief, out of
+//! order, or refused.
+
+use sip::header::expires::DeltaSeconds;
+use sip::{Message, Name};
+use smallvec::SmallVec;
+
+use crate::clock::{Mono, Now};
+use crate::core::Core;
+use crate::event::{Event, RemovalCause};
+use crate::gate::{ReadyReply, Repeat};
+use crate::ids::BindingId;
+use crate::limits;
+use crate::location::{Change, Op};
+use crate::output::Outbox;
+use crate::policy::Mode;
+use crate::registrar::conversation::{Asking, ConversationId, Hold, Leg, Phase};
+use crate::registrar::decide::flows_match;
+use crate::registrar::forward::{ask, finish};
+use crate::registrar::heading::Heading;
+use crate::registrar::relay::{self, Challenge, Restored};
+use crate::registrar::{accept, outage, release};
+
+/// A final response to a REGISTER of a conversation.
+pub(crate) fn on_final(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    response: &Message<'_>,
+    sent_at: Mono,
+    out: &mut Outbox,
+) {
+    let status = response.status().unwrap_or(500);
+    match core.conversations.enter(id, Phase::between()) {
+        Some(Phase::Asking(asking)) => {
+            on_answer(core, now, id, *asking, response, (status, sent_at), out);
+        }
+        Some(Phase::Releasing { attempt, .. }) => {
+            release::on_answer(core, now, id, attempt, status, out);
+        }
+        Some(other) => {
+            core.conversations.enter(id, other);
+        }
+        None => {}
+    }
+}
+
+fn on_answer(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    asking: Asking,
+    response: &Message<'_>,
+    (status, sent_at): (u16, Mono),
+    out: &mut Outbox,
+) {
+    match status {
+        200..300 => accept::on_accepted(core, now, id, &asking, response, sent_at, out),
+        401 | 407 => challenge(core, now, id, &asking, response, out),
+        423 if core.policy.mode != Mode::Mirror
+            && asking.leg == Leg::First
+            && learn_min_expires(core, id, &asking, response, out) =>
+        {
+            return ask(core, now, id, asking.arrival, Leg::Raised, out);
+        }
+        408 | 500..600 if outage::carry(core, now, &asking.arrival, out) => {}
+        _ => {
+            on_rejected(core, now, id, &asking, status, out);
+            relay_answer(core, now, &asking, response, Challenge::Verbatim, out);
+        }
+    }
+    finish(core, now, id, out);
+}
+
+/// R5: a 423 that names a longer lifetime than was asked for.
+fn learn_min_expires(
+    core: &mut Core,
+    id: ConversationId,
+    asking: &Asking,
+    response: &Message<'_>,
+    out: &mut Outbox,
+) -> bool {
+    let Some(conversation) = core.conversations.get(id) else {
+        return false;
+    };
+    let node = conversation.node;
+    let min_expires = response
+        .header(Name::MinExpires)
+        .and_then(|header| DeltaSeconds::parse(header.value).ok())
+        .map_or(0, |delta| delta.0);
+    if min_expires <= asking.asked {
+        return false;
+    }
+    core.peers.learn_min_expires(node, min_expires);
+    out.event(Event::UpstreamMinExpires { node, min_expires });
+    true
+}
+
+fn challenge(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    asking: &Asking,
+    response: &Message<'_>,
+    out: &mut Outbox,
+) {
+    let nonces = [Name::WwwAuthenticate, Name::ProxyAuthenticate]
+        .into_iter()
+        .flat_map(|name| response.headers_named(name))
+        .filter_map(|header| {
+            sip::header::auth::Challenge::parse(header.value)
+                .ok()?
+                .nonce
+        })
+        .map(|nonce| core.keys.text_hash(nonce))
+        .collect();
+    let until = now.mono.plus(limits::CHALLENGE_LIFE);
+    core.conversations
+        .enter(id, Phase::Challenged { nonces, until });
+    core.arm(id, until);
+    if let Some(conversation) = core.conversations.get(id) {
+        let aor = Core::aor_text(&conversation.aor);
+        out.event(Event::ChallengeRelayed {
+            aor,
+            source: asking.arrival.flow.remote,
+        });
+    }
+    let marked = match asking.leg {
+        Leg::First => Challenge::Verbatim,
+        Leg::Raised => Challenge::Stale,
+    };
+    relay_answer(core, now, asking, response, marked, out);
+}
+
+/// Passes the main registrar's answer on to the device, without Contacts.
+pub(super) fn relay_answer(
+    core: &mut Core,
+    now: Now,
+    asking: &Asking,
+    response: &Message<'_>,
+    challenge: Challenge,
+    out: &mut Outbox,
+) {
+    let Ok(request) = Message::parse(&asking.arrival.bytes) else {
+        return;
+    };
+    let mut bytes = Vec::with_capacity(response.bytes().len() + 256);
+    match core.policy.mode {
+        Mode::Mirror => relay::write_proxied(response, None, &mut bytes),
+        Mode::Contact => {
+            let heading = Heading::of(&request, asking.arrival.flow);
+            let tag = core.keys.to_tag(heading.call_id, heading.from_tag);
+            let how = Restored {
+                request: &request,
+                came_by: asking.arrival.flow,
+                tag: &tag,
+                contacts: b"",
+                expires: None,
+                challenge,
+            };
+            relay::write_restored(response, &how, &mut bytes);
+        }
+    }
+    let reply = ReadyReply {
+        flow: asking.arrival.flow,
+        txn: Some(asking.arrival.txn),
+        status: response.status().unwrap_or(500),
+        repeat: Repeat::ByTransaction,
+        bytes: &bytes,
+    };
+    core.send(now, reply, out);
+}
+
+/// A refusal. R16: a definitive one ends the binding, if it answers the binding's own flow; no
+/// other refusal ends anything.
+fn on_rejected(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    asking: &Asking,
+    status: u16,
+    out: &mut Outbox,
+) {
+    let Some(conversation) = core.conversations.get(id) else {
+        return;
+    };
+    out.event(Event::RegisterRejected {
+        aor: Core::aor_text(&conversation.aor),
+        source: asking.arrival.flow.remote,
+        status,
+    });
+    if !core.policy.upstream.definitive.contains(&status) {
+        return;
+    }
+    let rule = core.policy.registration.flow_match;
+    let ended: SmallVec<[BindingId; 2]> = conversation
+        .claims
+        .iter()
+        .filter_map(|claim| core.table.binding(claim.binding))
+        .filter(|binding| flows_match(&asking.arrival.flow, &binding.flow, rule))
+        .map(|binding| binding.id)
+        .collect();
+    let cause = RemovalCause::Rejected;
+    let changes = ended.iter().map(|id| {
+        Change::of(
+            *id,
+            Op::Remove {
+                binding: *id,
+                cause,
+            },
+        )
+    });
+    let changes: Vec<Change> = changes.collect();
+    if changes.is_empty() {
+        return;
+    }
+    let aor = conversation.aor.clone();
+    let (_, removed) = core.commit(now, changes, out);
+    for binding in removed {
+        let aor = Core::aor_text(&aor);
+        out.event(Event::BindingRemoved {
+            aor,
+            binding: binding.id,
+            cause,
+        });
+    }
+    // The main registrar has said its last word about them: nothing is left to be given back.
+    if let Some(conversation) = core.conversations.get_mut(id) {
+        for claim in conversation
+            .claims
+            .iter_mut()
+            .filter(|c| ended.contains(&c.binding))
+        {
+            claim.hold = Hold::Reserved(Box::default());
+        }
+    }
+}
