@@ -4,14 +4,15 @@
 //! it (`#` or UTF-8 in a user part, `_` in a host name, `=` in a branch), the class is wider than
 //! the RFC's.
 
-const TOKEN: u8 = 1;
-const USER: u8 = 1 << 1;
-const HOST: u8 = 1 << 2;
-const PARAM_NAME: u8 = 1 << 3;
-const PARAM_VALUE: u8 = 1 << 4;
-const USER_PLAIN: u8 = 1 << 5;
-const SPACE: u8 = 1 << 6;
-const SCHEME: u8 = 1 << 7;
+const TOKEN: u16 = 1;
+const USER: u16 = 1 << 1;
+const HOST: u16 = 1 << 2;
+const PARAM_NAME: u16 = 1 << 3;
+const PARAM_VALUE: u16 = 1 << 4;
+const USER_PLAIN: u16 = 1 << 5;
+const SPACE: u16 = 1 << 6;
+const SCHEME: u16 = 1 << 7;
+const OPAQUE: u16 = 1 << 8;
 
 /// A character of a `token`.
 pub(crate) fn is_token(byte: u8) -> bool {
@@ -48,9 +49,21 @@ pub(crate) fn is_scheme(byte: u8) -> bool {
     has(byte, SCHEME)
 }
 
+/// A character that a URI can hold at all.
+pub(crate) fn is_opaque(byte: u8) -> bool {
+    has(byte, OPAQUE)
+}
+
 /// White space, or a part of a fold (`LWS`).
 pub(crate) fn is_space(byte: u8) -> bool {
     has(byte, SPACE)
+}
+
+/// How many bytes at the start of `text` are in `class`.
+#[inline]
+pub(crate) fn run_len(text: &[u8], class: impl Fn(u8) -> bool) -> usize {
+    let other = text.iter().position(|byte| !class(*byte));
+    other.unwrap_or(text.len())
 }
 
 /// `text` without the white space and folds around it.
@@ -68,19 +81,19 @@ pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
     text
 }
 
-fn has(byte: u8, class: u8) -> bool {
+fn has(byte: u8, class: u16) -> bool {
     CLASSES
         .get(usize::from(byte))
         .is_some_and(|classes| classes & class != 0)
 }
 
-const CLASSES: [u8; 256] = classes();
+static CLASSES: [u16; 256] = classes();
 
 #[expect(
     clippy::indexing_slicing,
     reason = "evaluated at compile time, within 0..256"
 )]
-const fn classes() -> [u8; 256] {
+const fn classes() -> [u16; 256] {
     let mut table = [0; 256];
     let mut index = 0;
     while index < 256 {
@@ -90,7 +103,7 @@ const fn classes() -> [u8; 256] {
     table
 }
 
-const fn classify(byte: u8) -> u8 {
+const fn classify(byte: u8) -> u16 {
     let mut class = 0;
     if byte.is_ascii_alphanumeric() {
         class |= TOKEN | HOST | PARAM_NAME | USER_PLAIN | SCHEME;
@@ -123,6 +136,9 @@ const fn classify(byte: u8) -> u8 {
         class |= USER_PLAIN;
     }
     if byte > b' ' && byte != 0x7F {
+        if !matches!(byte, b'"' | b'<' | b'>') {
+            class |= OPAQUE;
+        }
         if !matches!(byte, b'"' | b'<' | b'>' | b'@' | b':') {
             class |= USER;
         }

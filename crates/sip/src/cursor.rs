@@ -1,71 +1,96 @@
 //! `Cursor`: reads a piece of text from left to right.
 
-use crate::charset::is_space;
+use crate::charset::{is_space, run_len};
 use crate::error::{ParseError, ParseErrorKind};
 
 /// A position in a text. Never moves past the end.
 pub(crate) struct Cursor<'a> {
     text: &'a [u8],
-    at: usize,
+    rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0 }
+        Self { text, rest: text }
     }
 
     /// Offset in bytes from the start of the text.
+    #[inline]
     pub(crate) fn at(&self) -> usize {
-        self.at
+        self.text.len() - self.rest.len()
     }
 
+    #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
+        self.rest.first().copied()
     }
 
+    #[inline]
     pub(crate) fn is_at_end(&self) -> bool {
-        self.at >= self.text.len()
+        self.rest.is_empty()
     }
 
     /// Everything from here on.
+    #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
-        self.text.get(self.at..).unwrap_or_default()
+        self.rest
     }
 
     /// The text from offset `start` to here.
+    #[inline]
     pub(crate) fn since(&self, start: usize) -> &'a [u8] {
-        self.text.get(start..self.at).unwrap_or_default()
+        self.text.get(start..self.at()).unwrap_or_default()
     }
 
     /// Steps over `byte` and says whether it was there.
+    #[inline]
     pub(crate) fn eat(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
+        match self.rest {
+            [first, rest @ ..] if *first == byte => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
     }
 
-    /// Steps `count` bytes ahead.
-    pub(crate) fn advance(&mut self, count: usize) {
-        self.at = self.text.len().min(self.at + count);
+    /// Steps over `text` and says whether it was there.
+    #[inline]
+    pub(crate) fn eat_all(&mut self, text: &[u8]) -> bool {
+        let rest = self.rest.strip_prefix(text);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    /// Takes `count` bytes, or all that are left.
+    #[inline]
+    pub(crate) fn take(&mut self, count: usize) -> &'a [u8] {
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(count)
+            .unwrap_or((self.rest, &[]));
+        self.rest = rest;
+        taken
     }
 
     /// Steps over white space and folds.
+    #[inline]
     pub(crate) fn skip_space(&mut self) {
-        while self.peek().is_some_and(is_space) {
-            self.at += 1;
+        while let [first, rest @ ..] = self.rest
+            && is_space(*first)
+        {
+            self.rest = rest;
         }
     }
 
     /// Takes the longest run of bytes that are in `class`; it may be empty.
     #[inline]
     pub(crate) fn take_while(&mut self, class: impl Fn(u8) -> bool) -> &'a [u8] {
-        let rest = self.rest();
-        let len = rest.iter().take_while(|byte| class(**byte)).count();
-        self.at += len;
-        rest.get(..len).unwrap_or_default()
+        self.take(run_len(self.rest, class))
     }
 
     /// Takes a non-empty run of bytes that are in `class`.
+    #[inline]
     pub(crate) fn take_some(
         &mut self,
         class: impl Fn(u8) -> bool,
@@ -80,12 +105,8 @@ impl<'a> Cursor<'a> {
 
     /// Takes a quoted string with its quotes; the cursor stands on the opening one.
     pub(crate) fn take_quoted(&mut self) -> Result<&'a [u8], ParseError> {
-        let start = self.at;
-        match quoted_len(self.rest()) {
-            Some(len) => {
-                self.advance(len);
-                Ok(self.since(start))
-            }
+        match quoted_len(self.rest) {
+            Some(len) => Ok(self.take(len)),
             None => Err(self.error(ParseErrorKind::UnbalancedQuotes)),
         }
     }
@@ -114,7 +135,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn error(&self, kind: ParseErrorKind) -> ParseError {
-        ParseError::new(kind, self.at)
+        ParseError::new(kind, self.at())
     }
 }
 

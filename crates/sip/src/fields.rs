@@ -4,7 +4,7 @@
 //! A field ends at a CRLF that no white space follows (RFC 3261 §7.3.1). A lone CR or LF is
 //! refused: an element that takes it for a line end would see header fields that we do not.
 
-use crate::charset::{is_space, is_token};
+use crate::charset::{is_space, is_token, run_len};
 use crate::error::{ParseError, ParseErrorKind};
 use crate::header::name::Name;
 use crate::limits::MAX_HEADER_LINE;
@@ -58,6 +58,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field, or how the head ended. Not to be called again after that.
+    #[inline]
     pub(crate) fn next(&mut self) -> Result<Next, ParseError> {
         let start = self.at;
         match self.text.get(start) {
@@ -75,16 +76,14 @@ impl<'a> Fields<'a> {
         Ok(Next::Field(self.split(start, content_end, end)))
     }
 
+    #[inline]
     fn split(&self, start: usize, content_end: usize, end: usize) -> Field {
         let line = self.text.get(start..content_end).unwrap_or_default();
-        let name_len = line.iter().take_while(|byte| is_token(**byte)).count();
-        let gap = line
-            .get(name_len..)
-            .unwrap_or_default()
-            .iter()
-            .take_while(|byte| matches!(byte, b' ' | b'\t'))
-            .count();
-        if name_len == 0 || line.get(name_len + gap) != Some(&b':') {
+        let (name, rest) = line
+            .split_at_checked(run_len(line, is_token))
+            .unwrap_or_default();
+        let gap = run_len(rest, |byte| matches!(byte, b' ' | b'\t'));
+        let (Some([b':', value @ ..]), false) = (rest.get(gap..), name.is_empty()) else {
             return Field {
                 name: Name::Other,
                 start,
@@ -94,22 +93,16 @@ impl<'a> Fields<'a> {
                 end,
                 shape: Shape::Broken,
             };
-        }
-        let value = line.get(name_len + gap + 1..).unwrap_or_default();
-        let lead = value.iter().take_while(|byte| is_space(**byte)).count();
-        let trail = value
-            .get(lead..)
-            .unwrap_or_default()
-            .iter()
-            .rev()
-            .take_while(|byte| is_space(**byte))
-            .count();
+        };
+        let lead = run_len(value, is_space);
+        let last = value.iter().rposition(|byte| !is_space(*byte));
+        let value_at = content_end - value.len();
         Field {
-            name: Name::from_bytes(line.get(..name_len).unwrap_or_default()),
+            name: Name::from_bytes(name),
             start,
-            name_end: start + name_len,
-            value_start: start + name_len + gap + 1 + lead,
-            value_end: content_end - trail,
+            name_end: start + name.len(),
+            value_start: value_at + lead,
+            value_end: last.map_or(content_end, |last| value_at + last + 1),
             end,
             shape: Shape::Sound,
         }
@@ -118,6 +111,7 @@ impl<'a> Fields<'a> {
 
 /// The end of the line that starts at `start`: before its CRLF, and after it. The text's end
 /// ends the line too.
+#[inline]
 pub(crate) fn line_end(text: &[u8], start: usize) -> Result<(usize, usize), ParseError> {
     let rest = text.get(start..).unwrap_or_default();
     let Some(found) = memchr::memchr2(b'\r', b'\n', rest) else {
@@ -131,6 +125,7 @@ pub(crate) fn line_end(text: &[u8], start: usize) -> Result<(usize, usize), Pars
 }
 
 /// Like [`line_end`], continued over folds.
+#[inline]
 fn field_end(text: &[u8], start: usize) -> Result<(usize, usize), ParseError> {
     let (mut content_end, mut end) = line_end(text, start)?;
     while matches!(text.get(end), Some(b' ' | b'\t')) {

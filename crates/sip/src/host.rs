@@ -25,17 +25,10 @@ impl<'a> Host<'a> {
     /// # Errors
     /// When `text` is no host, `1.2.3.400` included: a top label does not start with a digit.
     pub fn parse(text: &'a [u8]) -> Result<Self, ParseError> {
-        let bad = ParseError::new(ParseErrorKind::BadHost, 0);
-        if let [b'[', inner @ .., b']'] = text {
-            return parse_v6(inner).map(Self::V6).ok_or(bad);
+        match read_host(text) {
+            Some((host, [])) => Ok(host),
+            _ => Err(ParseError::new(ParseErrorKind::BadHost, 0)),
         }
-        if !has_sound_labels(text) {
-            return Err(bad);
-        }
-        if !is_numeric(text) {
-            return Ok(Self::Name(text));
-        }
-        parse_v4(text).map(Self::V4).ok_or(bad)
     }
 
     /// Parses an address with or without brackets, as `received` holds one (RFC 5118 §4.5).
@@ -103,22 +96,17 @@ impl fmt::Display for Host<'_> {
 pub(crate) fn read_host_port<'a>(
     cursor: &mut Cursor<'a>,
 ) -> Result<(&'a [u8], Host<'a>, Option<u16>), ParseError> {
-    let start = cursor.at();
-    if cursor.peek() == Some(b'[') {
-        cursor.take_while(|byte| byte != b']');
-        cursor.advance(1);
-    } else {
-        cursor.take_while(is_host);
-    }
-    let text = cursor.since(start);
-    let host = Host::parse(text).map_err(|error| ParseError::new(error.kind, start))?;
+    let Some((host, rest)) = read_host(cursor.rest()) else {
+        return Err(cursor.error(ParseErrorKind::BadHost));
+    };
+    let text = cursor.take(cursor.rest().len() - rest.len());
     cursor.skip_space();
     if !cursor.eat(b':') {
         return Ok((text, host, None));
     }
     cursor.skip_space();
-    let digits = cursor.take_while(|byte| byte.is_ascii_digit());
-    let port = parse_port(digits).ok_or_else(|| cursor.error(ParseErrorKind::BadPort))?;
+    let port = parse_port(cursor.take_while(|byte| byte.is_ascii_digit()))
+        .ok_or_else(|| cursor.error(ParseErrorKind::BadPort))?;
     Ok((text, host, Some(port)))
 }
 
@@ -134,35 +122,71 @@ fn without_dot(name: &[u8]) -> &[u8] {
     }
 }
 
-/// Host characters only, and no empty label except after a final dot.
-fn has_sound_labels(text: &[u8]) -> bool {
-    let mut previous = b'.';
-    for byte in text {
-        if !is_host(*byte) || (*byte == b'.' && previous == b'.') {
-            return false;
-        }
-        previous = *byte;
+/// The host that `text` begins with, as long as it can be, and what follows it.
+fn read_host(text: &[u8]) -> Option<(Host<'_>, &[u8])> {
+    if let [b'[', inner @ ..] = text {
+        let (address, rest) = inner.split_at_checked(memchr::memchr(b']', inner)?)?;
+        return Some((Host::V6(parse_v6(address)?), rest.strip_prefix(b"]")?));
     }
-    !text.is_empty()
+    if let Some((address, rest)) = read_v4(text)
+        && !rest.first().copied().is_some_and(is_host)
+    {
+        return Some((Host::V4(address), rest));
+    }
+    let (name, rest) = text.split_at_checked(name_len(text)?)?;
+    // Digits and dots alone are an address, or nothing.
+    (!is_numeric(name)).then_some((Host::Name(name), rest))
 }
 
-/// Digits and dots only: an IPv4 address, or nothing.
+/// How many host characters `text` begins with; `None` when there is none, or when a label is
+/// empty and the final dot does not explain it.
+fn name_len(text: &[u8]) -> Option<usize> {
+    let mut previous = b'.';
+    let mut len = 0;
+    for byte in text.iter().take_while(|byte| is_host(**byte)) {
+        if *byte == b'.' && previous == b'.' {
+            return None;
+        }
+        previous = *byte;
+        len += 1;
+    }
+    (len > 0).then_some(len)
+}
+
 fn is_numeric(text: &[u8]) -> bool {
     text.iter()
         .all(|byte| byte.is_ascii_digit() || *byte == b'.')
 }
 
-fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0_u8; 4];
-    let mut parts = text.split(|byte| *byte == b'.');
-    for octet in &mut octets {
-        let digits = parts.next()?;
-        if digits.len() > 3 {
-            return None;
-        }
-        *octet = u8::try_from(crate::number::parse_decimal(digits)?).ok()?;
+/// The address that `text` begins with and what follows it.
+fn read_v4(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
+    let (a, rest) = read_octet(text)?;
+    let (b, rest) = read_octet(rest.strip_prefix(b".")?)?;
+    let (c, rest) = read_octet(rest.strip_prefix(b".")?)?;
+    let (d, rest) = read_octet(rest.strip_prefix(b".")?)?;
+    Some((Ipv4Addr::new(a, b, c, d), rest))
+}
+
+/// One to three digits, leading zeros allowed, and what follows them.
+#[inline]
+fn read_octet(text: &[u8]) -> Option<(u8, &[u8])> {
+    let mut value = 0;
+    let mut rest = text;
+    while let [digit @ b'0'..=b'9', after @ ..] = rest
+        && text.len() - rest.len() < 3
+    {
+        value = value * 10 + u16::from(digit - b'0');
+        rest = after;
     }
-    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+    let octet = u8::try_from(value).ok()?;
+    (rest.len() < text.len()).then_some((octet, rest))
+}
+
+fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
+    match read_v4(text)? {
+        (address, []) => Some(address),
+        _ => None,
+    }
 }
 
 fn parse_v6(text: &[u8]) -> Option<Ipv6Addr> {

@@ -8,13 +8,15 @@ pub fn parse_decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
     }
-    text.iter().try_fold(0_u64, |value, byte| {
+    let mut value = 0_u64;
+    for byte in text {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             return None;
         }
-        value.checked_mul(10)?.checked_add(u64::from(digit))
-    })
+        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    Some(value)
 }
 
 /// Reads `text` as a decimal number; too large a one becomes `u32::MAX`. `None` when `text` is

@@ -70,6 +70,7 @@ impl<'a> IntoIterator for Params<'a> {
 
 impl<'a> Param<'a> {
     /// Whether the parameter has that name, in any case.
+    #[inline]
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }

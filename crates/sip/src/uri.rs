@@ -2,7 +2,7 @@
 //!
 //! Other schemes are kept as text, so that a request for one gets its 416.
 
-use crate::charset::{is_scheme, is_user};
+use crate::charset::{is_opaque, is_scheme, is_user, run_len};
 use crate::cursor::Cursor;
 use crate::error::{ParseError, ParseErrorKind};
 use crate::escape::{self, Case};
@@ -109,29 +109,33 @@ impl<'a> Uri<'a> {
     }
 
     fn read_sip(&mut self, cursor: &mut Cursor<'a>) -> Result<(), ParseError> {
-        let start = cursor.at();
-        // Neither parameters nor headers can hold a bare "@", the user part neither.
-        if let Some(len) = memchr::memchr(b'@', cursor.rest()) {
-            self.read_userinfo(cursor, start + len)?;
-        }
+        self.read_userinfo(cursor)?;
         (_, self.host, self.port) = read_host_port(cursor)?;
         self.read_tail(cursor)
     }
 
-    fn read_userinfo(&mut self, cursor: &mut Cursor<'a>, at_sign: usize) -> Result<(), ParseError> {
+    /// Reads `user [ ":" password ] "@"`, or nothing when there is no `@`.
+    fn read_userinfo(&mut self, cursor: &mut Cursor<'a>) -> Result<(), ParseError> {
         let start = cursor.at();
-        let user = cursor.take_some(is_user, ParseErrorKind::BadUser)?;
+        let rest = cursor.rest();
+        let len = run_len(rest, is_user);
+        // Neither parameters nor headers can hold a bare "@": wherever one is, a user comes before.
+        match rest.get(len..) {
+            Some([b'@', ..]) => {}
+            Some(tail) if memchr::memchr(b'@', tail).is_some() => {}
+            _ => return Ok(()),
+        }
+        let user = cursor.take(len);
         if cursor.eat(b':') {
             let password_start = cursor.at();
             self.password = Some(cursor.take_while(is_user));
             check_escapes(cursor.since(password_start), password_start)?;
         }
-        if cursor.at() != at_sign {
+        if user.is_empty() || !cursor.eat(b'@') {
             return Err(cursor.error(ParseErrorKind::BadUser));
         }
         check_escapes(user, start)?;
         self.user = Some(user);
-        cursor.advance(1);
         Ok(())
     }
 
@@ -143,13 +147,15 @@ impl<'a> Uri<'a> {
 
     /// Reads `*( ";" param ) [ "?" headers ]` to the end.
     fn read_tail(&mut self, cursor: &mut Cursor<'a>) -> Result<(), ParseError> {
-        let start = cursor.at();
         match cursor.peek() {
             None => return Ok(()),
             Some(b';') => {
-                let text = cursor.take_while(|byte| byte != b'?');
-                check_params(text, start)?;
-                self.params = Params::new(text);
+                // They hold no white space and no quotes; empty ones are let pass.
+                self.params =
+                    Params::new(cursor.take_while(|byte| is_opaque(byte) && byte != b'?'));
+                if !matches!(cursor.peek(), None | Some(b'?')) {
+                    return Err(cursor.error(ParseErrorKind::BadParam));
+                }
             }
             Some(b'?') => {}
             Some(_) => return Err(cursor.error(ParseErrorKind::TrailingText)),
@@ -202,13 +208,15 @@ impl PartialEq for Scheme<'_> {
 impl Eq for Scheme<'_> {}
 
 fn read_scheme<'a>(cursor: &mut Cursor<'a>) -> Result<Scheme<'a>, ParseError> {
+    if let [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', ..] = cursor.rest() {
+        cursor.take(4);
+        return Ok(Scheme::Sip);
+    }
     let text = cursor.take_some(is_scheme, ParseErrorKind::BadScheme)?;
     if !text.first().is_some_and(u8::is_ascii_alphabetic) || !cursor.eat(b':') {
         return Err(cursor.error(ParseErrorKind::BadScheme));
     }
-    Ok(if text.eq_ignore_ascii_case(b"sip") {
-        Scheme::Sip
-    } else if text.eq_ignore_ascii_case(b"sips") {
+    Ok(if text.eq_ignore_ascii_case(b"sips") {
         Scheme::Sips
     } else if text.eq_ignore_ascii_case(b"tel") {
         Scheme::Tel
@@ -227,19 +235,6 @@ fn check_opaque(cursor: &Cursor<'_>) -> Result<(), ParseError> {
 
 fn check_escapes(text: &[u8], at: usize) -> Result<(), ParseError> {
     escape::check(text).map_err(|error| ParseError::new(error.kind, at + usize::from(error.at)))
-}
-
-/// URI parameters hold no white space and no quotes; empty ones are let pass.
-fn check_params(text: &[u8], at: usize) -> Result<(), ParseError> {
-    match text.iter().position(|byte| !is_opaque(*byte)) {
-        Some(bad) => Err(ParseError::new(ParseErrorKind::BadParam, at + bad)),
-        None => Ok(()),
-    }
-}
-
-/// Bytes that a URI can hold at all.
-fn is_opaque(byte: u8) -> bool {
-    byte > b' ' && !matches!(byte, 0x7F | b'<' | b'>' | b'"')
 }
 
 fn is_tel(byte: u8) -> bool {

@@ -108,7 +108,9 @@ impl Name {
             (19, b'a', b'o') => Self::AuthenticationInfo,
             _ => return Self::Other,
         };
-        match text.eq_ignore_ascii_case(candidate.as_str().as_bytes()) {
+        let spelling = candidate.as_str().as_bytes();
+        // Nearly everybody writes the names as the RFCs do.
+        match text == spelling || text.eq_ignore_ascii_case(spelling) {
             true => candidate,
             false => Self::Other,
         }

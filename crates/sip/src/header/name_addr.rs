@@ -97,10 +97,7 @@ fn read_display<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], ParseError> {
         .position(|byte| matches!(byte, b'<' | b':' | b'"' | b';' | b',' | b'>'))
         .unwrap_or(rest.len());
     match rest.get(len) {
-        Some(b'<') => {
-            cursor.advance(len);
-            Ok(trim(rest.get(..len).unwrap_or_default()))
-        }
+        Some(b'<') => Ok(trim(cursor.take(len))),
         Some(b':') => Ok(&[]),
         _ => Err(ParseError::new(
             ParseErrorKind::BadDisplayName,
@@ -116,10 +113,8 @@ fn read_bracketed<'a>(
 ) -> Result<NameAddr<'a>, ParseError> {
     let len = memchr::memchr(b'>', cursor.rest())
         .ok_or_else(|| cursor.error(ParseErrorKind::UnclosedAngle))?;
-    let start = cursor.at();
-    cursor.advance(len);
-    let uri = cursor.since(start);
-    cursor.advance(1);
+    let uri = cursor.take(len);
+    cursor.take(1);
     finish(cursor, display, uri, Brackets::Present)
 }
 

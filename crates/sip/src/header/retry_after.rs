@@ -48,12 +48,14 @@ fn skip_comment(cursor: &mut Cursor<'_>) -> Result<(), ParseError> {
     loop {
         match cursor.peek() {
             None => return Err(cursor.error(ParseErrorKind::UnbalancedQuotes)),
-            Some(b'\\') => cursor.advance(1),
+            Some(b'\\') => {
+                cursor.take(1);
+            }
             Some(b'(') => depth += 1,
             Some(b')') => depth -= 1,
             Some(_) => {}
         }
-        cursor.advance(1);
+        cursor.take(1);
         if depth == 0 {
             return Ok(());
         }

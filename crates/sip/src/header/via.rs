@@ -134,11 +134,11 @@ impl<'a> Known<'a> {
 
 /// Reads `SIP / 2.0 / transport` and the white space that has to follow.
 fn read_transport<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], ParseError> {
-    cursor.skip_space();
-    cursor.take_some(is_token, ParseErrorKind::BadVia)?;
-    cursor.expect_spaced(b'/', ParseErrorKind::BadVia)?;
-    cursor.take_some(is_token, ParseErrorKind::BadVia)?;
-    cursor.expect_spaced(b'/', ParseErrorKind::BadVia)?;
+    if cursor.eat_all(b"SIP/2.0/") {
+        cursor.skip_space();
+    } else {
+        skip_protocol(cursor)?;
+    }
     let transport = cursor.take_some(is_token, ParseErrorKind::BadVia)?;
     let gap = cursor.at();
     cursor.skip_space();
@@ -146,6 +146,15 @@ fn read_transport<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], ParseError> {
         return Err(cursor.error(ParseErrorKind::BadVia));
     }
     Ok(transport)
+}
+
+/// The general form of `SIP/2.0/`, with white space.
+fn skip_protocol(cursor: &mut Cursor<'_>) -> Result<(), ParseError> {
+    cursor.skip_space();
+    cursor.take_some(is_token, ParseErrorKind::BadVia)?;
+    cursor.expect_spaced(b'/', ParseErrorKind::BadVia)?;
+    cursor.take_some(is_token, ParseErrorKind::BadVia)?;
+    cursor.expect_spaced(b'/', ParseErrorKind::BadVia)
 }
 
 #[cfg(test)]
