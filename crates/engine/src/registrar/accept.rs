@@ -343,19 +343,19 @@ fn registration(
         until: verdict.sent_at.plus_seconds(granted),
     };
     let registration = &core.policy.registration;
-    let promise = match core.policy.mode {
-        // What the main registrar chose, less the time its answer took.
-        Mode::Mirror => lease.until.seconds_after(now.mono),
-        Mode::Contact => want(wanted, request.reach, registration).min(lease.usable(now.mono)),
-    };
     let asked = asked(wanted, registration);
+    let (promise, expires_at) = match core.policy.mode {
+        // The main registrar's own promise, which the device is told as it stands.
+        Mode::Mirror => (granted, lease.until),
+        Mode::Contact => {
+            let want = want(wanted, request.reach, registration);
+            let promise = want.min(lease.usable(now.mono));
+            (promise, now.mono.plus_seconds(super::jittered(core, promise)))
+        }
+    };
     if promise == 0 {
         return None;
     }
-    let promised = match core.policy.mode {
-        Mode::Mirror => promise,
-        Mode::Contact => super::jittered(core, promise),
-    };
     Some(Registration {
         binding,
         aor: request.aor.as_slice().into(),
@@ -365,7 +365,7 @@ fn registration(
         stamp: request.stamp,
         asked,
         granted: promise,
-        expires_at: now.mono.plus_seconds(promised),
+        expires_at,
         proved_at: now.mono,
         lease,
         pending: PersistSeq::default(),

@@ -85,7 +85,8 @@ fn device_of(wanted: &Wanted<'_>, sender: Sender, record: &Record) -> Option<Bin
         .filter_map(|binding| Some((likeness(wanted, sender, binding)?, binding)))
         .max_by_key(|(likeness, _)| *likeness)?;
     match likeness {
-        Likeness::Phone if !is_only_contact(sender, record) => None,
+        // A removal names what is to go: another contact of the phone is not meant.
+        Likeness::Phone if wanted.is_removal() || !is_only_contact(sender, record) => None,
         _ => Some(binding.id),
     }
 }
@@ -93,7 +94,7 @@ fn device_of(wanted: &Wanted<'_>, sender: Sender, record: &Record) -> Option<Bin
 /// Whether a departed `binding` is of the device that wants `wanted`.
 pub(crate) fn same_device(wanted: &Wanted<'_>, sender: Sender, binding: &Binding) -> bool {
     match likeness(wanted, sender, binding) {
-        Some(Likeness::Phone) => sender.contacts == 1,
+        Some(Likeness::Phone) => sender.contacts == 1 && !wanted.is_removal(),
         likeness => likeness.is_some(),
     }
 }
