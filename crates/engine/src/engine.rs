@@ -186,21 +186,20 @@ impl Engine {
     /// Bindings whose device did not refresh (R9); one whose refresh is just being asked for
     /// upstream is given until that is answered.
     fn expire(&mut self, now: Now, out: &mut Outbox) {
-        let due = self.core.table.take_due(now.mono, limits::WORK_PER_TIMEOUT);
-        for id in due {
-            let Some(hash) = self.core.table.owner(id) else {
-                continue;
-            };
-            if self.core.conversations.is_asking_for(hash, id) {
-                self.core
-                    .table
-                    .rearm(id, now.mono.plus(limits::EXPIRY_GRACE));
-                continue;
+        let core = &mut self.core;
+        let mut dead = core.table.take_due(now.mono, limits::WORK_PER_TIMEOUT);
+        dead.retain(|id| {
+            let asking = core
+                .table
+                .owner(*id)
+                .is_some_and(|aor| core.conversations.is_asking_for(aor, *id));
+            if asking {
+                core.table.rearm(*id, now.mono.plus(limits::EXPIRY_GRACE));
             }
-            self.core.counters.expired += 1;
-            let cause = RemovalCause::Expired;
-            registrar::remove(&mut self.core, now, core::iter::once(id), cause, out);
-        }
+            !asking
+        });
+        core.counters.expired += dead.len() as u64;
+        registrar::remove(core, now, dead.into_iter(), RemovalCause::Expired, out);
     }
 
     /// The store did not keep a batch: what waited for it is answered 503, and since memory and

@@ -69,10 +69,15 @@ pub(super) fn on_accepted(
                 let refusal = Refusal::new(503, "Lease Too Short")
                     .with(RefusalHeader::RetryAfter(core.retry_after()));
                 refuse(core, now, &verdict, &refusal, out);
-                return release::undo(core, id, sent_at.plus_seconds(asking.asked));
+                release::undo(core, id, sent_at.plus_seconds(asking.asked));
+                let short = claimed(core, id);
+                remove(core, now, short.into_iter(), RemovalCause::Dropped, out);
+                return;
             }
         },
     };
+    let departed = core.conversations.get(id).map(|c| c.pending);
+    let seq = seq.max(departed.unwrap_or_default());
     answer(core, now, &verdict, seq, out);
 }
 
@@ -155,7 +160,7 @@ fn remove_all(
         .collect();
     core.tombstones
         .bury(now.mono, request.aor_hash, request.stamp);
-    release::forget(core, now, request.aor_hash, out);
+    release::forget(core, now, request.aor_hash, verdict.id, out);
     if gone.is_empty() {
         return PersistSeq::default();
     }
@@ -210,9 +215,26 @@ fn commit(
             granted,
         )?);
     }
+    let doubles = doubles(core, request, &claims);
     let seq = apply(core, now, verdict, plan, out);
+    let cause = RemovalCause::Evicted;
+    remove(core, now, doubles.into_iter(), cause, out);
     evict(core, now, request, &claims, out);
     Some(seq)
+}
+
+/// Bindings that a device of this request got meanwhile by another: it has one only (R3).
+fn doubles(
+    core: &Core,
+    request: &RegisterRequest<'_>,
+    claims: &[BindingId],
+) -> SmallVec<[BindingId; 2]> {
+    devices_of(core, request)
+        .into_iter()
+        .zip(claims)
+        .filter_map(|(device, claim)| device.filter(|known| known != claim))
+        .filter(|known| !claims.contains(known))
+        .collect()
 }
 
 /// What a 2xx does to the contacts of its request.
@@ -262,7 +284,9 @@ fn apply(
     let Some(conversation) = core.conversations.get_mut(verdict.id) else {
         return seq;
     };
-    for claim in &mut conversation.claims {
+    // Behind the claims of this request may stand some that are still to be given back.
+    let own = request.contacts().len();
+    for claim in conversation.claims.iter_mut().take(own) {
         claim.hold = match gone.contains(&claim.binding) {
             // Gone on both sides: its address is free again when the conversation ends.
             true => Hold::Reserved(Box::default()),
@@ -350,7 +374,10 @@ fn registration(
         Mode::Contact => {
             let want = want(wanted, request.reach, registration);
             let promise = want.min(lease.usable(now.mono));
-            (promise, now.mono.plus_seconds(super::jittered(core, promise)))
+            (
+                promise,
+                now.mono.plus_seconds(super::jittered(core, promise)),
+            )
         }
     };
     if promise == 0 {

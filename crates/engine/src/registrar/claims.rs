@@ -13,7 +13,8 @@ use crate::policy::Mode;
 use crate::registrar::conversation::{Claim, ConversationId, Hold};
 use crate::registrar::decide::is_own;
 use crate::registrar::devices_of;
-use crate::registrar::request::{RegisterRequest, Wish};
+use crate::registrar::identity::{Sender, same_device};
+use crate::registrar::request::RegisterRequest;
 
 /// Makes sure that each wanted contact has an address to go upstream with. `false` when there is
 /// none to be had.
@@ -26,12 +27,13 @@ pub(super) fn claim(core: &mut Core, id: ConversationId, request: &RegisterReque
     let slot = conversation.hash.slot();
     let mut claims: SmallVec<[Claim; 1]> = SmallVec::new();
     let mut complete = true;
+    let sender = Sender::of(request);
     for (wanted, device) in request.contacts().iter().zip(devices) {
         let kept = old.iter().position(|claim| match &claim.hold {
             Hold::Reserved(uri) => **uri == *wanted.uri,
             Hold::Committed => Some(claim.binding) == device,
             // Its address and lease are the device's own; only these are kept.
-            Hold::Departed(_) => device.is_none(),
+            Hold::Departed(binding) => device.is_none() && same_device(wanted, sender, binding),
         });
         let fresh = match (device, kept) {
             (Some(binding), _) => Some((binding, Hold::Committed)),
@@ -59,10 +61,7 @@ pub(super) fn claim(core: &mut Core, id: ConversationId, request: &RegisterReque
         match left.hold {
             Hold::Reserved(_) => core.table.release(left.binding),
             // Still to be given back, whatever this request is about.
-            Hold::Departed(_) if matches!(request.wish, Wish::Query | Wish::RemoveAll) => {
-                claims.push(left);
-            }
-            Hold::Departed(_) => core.table.release(left.binding),
+            Hold::Departed(_) => claims.push(left),
             Hold::Committed => {}
         }
     }
@@ -108,10 +107,11 @@ pub(super) fn depart_at_once(
             },
         )
     });
-    let (_, removed) = core.commit(now, changes.collect(), out);
+    let (seq, removed) = core.commit(now, changes.collect(), out);
     let Some(conversation) = core.conversations.get_mut(id) else {
         return;
     };
+    conversation.pending = seq;
     for binding in removed {
         let claim = conversation
             .claims

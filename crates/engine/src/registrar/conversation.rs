@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::clock::{Mono, Seconds};
 use crate::flow::Flow;
-use crate::ids::{AorHash, BindingId, LeaseId, NodeId};
+use crate::ids::{AorHash, BindingId, LeaseId, NodeId, PersistSeq};
 use crate::limits;
 use crate::location::Binding;
 use crate::registrar::decision::ForwardReason;
@@ -38,6 +38,8 @@ pub(crate) struct Conversation {
     pub(crate) phase: Phase,
     /// Who waits for it.
     pub(crate) waiting: VecDeque<Arrival>,
+    /// The batch that holds what it changed before it was answered; its 2xx waits for that.
+    pub(crate) pending: PersistSeq,
     /// The timer that is armed for it.
     pub(crate) timer: Option<TimerToken>,
 }
@@ -292,6 +294,20 @@ impl Conversations {
                 "somebody waits for nothing"
             );
         }
+    }
+
+    /// The claim that a conversation of this AoR has on a binding.
+    pub(crate) fn claim_on(&mut self, hash: AorHash, binding: BindingId) -> Option<&mut Claim> {
+        let claims = |conversation: &Conversation| {
+            let on_it = |claim: &Claim| claim.binding == binding;
+            conversation.claims.iter().any(on_it)
+        };
+        let (id, _) = self.of(hash).find(|(_, c)| claims(c))?;
+        let conversation = self.get_mut(id)?;
+        conversation
+            .claims
+            .iter_mut()
+            .find(|claim| claim.binding == binding)
     }
 
     /// Whether a registration of this binding is under way, so that its expiry should wait.

@@ -47,8 +47,20 @@ pub(crate) fn start(
         at: now.mono,
         reason,
     };
+    place(core, now, request, devices, arrival, out);
+}
+
+/// Gives an arrival to the conversation that it belongs to, or begins one for it.
+fn place(
+    core: &mut Core,
+    now: Now,
+    request: &RegisterRequest<'_>,
+    devices: &[Option<BindingId>],
+    arrival: Arrival,
+    out: &mut Outbox,
+) {
     let found = joining::find(core, request, devices)
-        .or_else(|| joining::begin(core, request, devices, reason));
+        .or_else(|| joining::begin(core, request, devices, arrival.reason));
     let Some(id) = found else {
         return give_up(core, now, &arrival, out);
     };
@@ -62,7 +74,7 @@ pub(crate) fn start(
         Phase::Asking(_) => conversation.waiting.push_back(arrival),
         Phase::Challenged { .. } => ask(core, now, id, arrival, Leg::First, out),
         Phase::Releasing { .. } | Phase::Resting { .. } => {
-            release::cancel(core, id, out);
+            release::cancel(core, now, id, out);
             ask(core, now, id, arrival, Leg::First, out);
         }
     }
@@ -92,6 +104,7 @@ pub(super) fn ask(
         claims::depart_at_once(core, now, id, &request, out);
     }
     let policy = core.policy.clone();
+    let spent = release::spent(core, id);
     let Some(conversation) = core.conversations.get_mut(id) else {
         return;
     };
@@ -102,7 +115,7 @@ pub(super) fn ask(
     {
         conversation.node = other;
     }
-    conversation.cseq = next_cseq(conversation.cseq);
+    conversation.cseq = next_cseq(spent);
     let (node, lease, cseq) = (conversation.node, conversation.lease, conversation.cseq);
     let tokens: SmallVec<[[u8; token::TOKEN_LENGTH]; 2]> = conversation
         .claims
@@ -190,7 +203,7 @@ fn lifetime(core: &Core, node: NodeId, request: &RegisterRequest<'_>) -> Seconds
 
 /// RFC 3261 §8.1.1.5: CSeq stays below 2³¹; a lease that ever comes so far begins again, and the
 /// main registrar's refusal of that one REGISTER is outlived by the next.
-const fn next_cseq(cseq: u32) -> u32 {
+pub(super) const fn next_cseq(cseq: u32) -> u32 {
     if cseq >= i32::MAX as u32 { 1 } else { cseq + 1 }
 }
 
@@ -226,7 +239,7 @@ pub(crate) fn on_silence(core: &mut Core, now: Now, id: ConversationId, out: &mu
 
 /// An arrival could not be asked, or nobody answered: what is left of its lease carries it, or it
 /// is answered 503 (never 408: RFC 4320 §4.2).
-fn give_up(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Outbox) {
+pub(super) fn give_up(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Outbox) {
     if outage::carry(core, now, arrival, out) {
         return;
     }
@@ -259,16 +272,22 @@ fn give_up(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Outbox) {
     core.send(now, reply, out);
 }
 
-/// A REGISTER of this conversation is done: the next one has its turn, or it lingers after a
-/// challenge, or it ends.
+/// A REGISTER of this conversation is done: those that waited for it have their turn, here or
+/// wherever they belong now, and it goes on with one of them, or lingers after a challenge, or ends.
 pub(super) fn finish(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
     let Some(conversation) = core.conversations.get_mut(id) else {
         return;
     };
-    if let Some(next) = conversation.waiting.pop_front() {
-        return ask(core, now, id, next, Leg::First, out);
+    for arrival in core::mem::take(&mut conversation.waiting) {
+        place_again(core, now, arrival, out);
     }
-    if matches!(conversation.phase, Phase::Challenged { .. }) {
+    let Some(conversation) = core.conversations.get(id) else {
+        return;
+    };
+    if matches!(
+        conversation.phase,
+        Phase::Challenged { .. } | Phase::Asking(_)
+    ) {
         return;
     }
     let departed = conversation
@@ -279,6 +298,21 @@ pub(super) fn finish(core: &mut Core, now: Now, id: ConversationId, out: &mut Ou
         return release::resume(core, now, id, out);
     }
     end(core, id);
+}
+
+fn place_again(core: &mut Core, now: Now, arrival: Arrival, out: &mut Outbox) {
+    if arrival.at.plus(core.policy.upstream.deadline) <= now.mono {
+        return give_up(core, now, &arrival, out);
+    }
+    let bytes = arrival.bytes.clone();
+    let Ok(message) = Message::parse(&bytes) else {
+        return give_up(core, now, &arrival, out);
+    };
+    let Some(request) = reread(core, &message, arrival.flow) else {
+        return give_up(core, now, &arrival, out);
+    };
+    let devices = super::devices_of(core, &request);
+    place(core, now, &request, &devices, arrival, out);
 }
 
 /// Ends a conversation: what it reserved is free again, what it used up is remembered.

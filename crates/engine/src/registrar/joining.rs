@@ -5,13 +5,15 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use crate::core::Core;
-use crate::ids::{AorHash, BindingId, LeaseId};
+use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::limits;
 use crate::policy::Mode;
-use crate::registrar::conversation::{Claim, Conversation, ConversationId, Hold, Opener, Phase};
+use crate::registrar::conversation::{
+    Arrival, Claim, Conversation, ConversationId, Hold, Opener, Phase,
+};
 use crate::registrar::decision::ForwardReason;
 use crate::registrar::request::{RegisterRequest, Wish};
-use crate::registrar::{forward, identity, release};
+use crate::registrar::{forward, identity};
 
 /// The conversation whose challenge a request answers (D4).
 pub(crate) fn challenged(core: &Core, request: &RegisterRequest<'_>) -> Option<ConversationId> {
@@ -39,14 +41,19 @@ pub(super) fn find(
     if let Some(id) = challenged(core, request) {
         return Some(id);
     }
-    if core.policy.mode == Mode::Mirror {
-        return None;
-    }
     let everything = matches!(request.wish, Wish::RemoveAll);
+    let mode = core.policy.mode;
     let mine = |conversation: &Conversation| match &conversation.phase {
+        // A proxy passes everything on as it comes; only a device that is just becoming known must
+        // not become known twice.
+        Phase::Asking(_) if mode == Mode::Mirror => {
+            devices.contains(&None) && is_about(core, conversation, request, devices)
+        }
+        _ if mode == Mode::Mirror => false,
         Phase::Asking(asking) => {
             everything
-                || asking.arrival.reason == ForwardReason::RemoveAll
+                || is_barrier(&asking.arrival)
+                || conversation.waiting.iter().any(is_barrier)
                 || is_about(core, conversation, request, devices)
         }
         _ => is_about(core, conversation, request, devices),
@@ -55,6 +62,11 @@ pub(super) fn find(
         .of(request.aor_hash)
         .find(|(_, conversation)| mine(conversation))
         .map(|(id, _)| id)
+}
+
+/// `Contact: *` waits for all that is under way, and all that comes later waits for it (R8).
+fn is_barrier(arrival: &Arrival) -> bool {
+    arrival.reason == ForwardReason::RemoveAll
 }
 
 /// Whether a conversation is about the lease or the device of a request.
@@ -102,10 +114,7 @@ pub(super) fn begin(
     // What names no device of its own speaks on a lease of its own: `*` and queries.
     let own_lease = matches!(reason, ForwardReason::RemoveAll | ForwardReason::Query);
     let (lease, cseq) = match known.filter(|_| !own_lease) {
-        Some(binding) => (
-            binding.lease.id,
-            release::last_cseq(core, request.aor_hash, binding.lease),
-        ),
+        Some(binding) => (binding.lease.id, binding.lease.cseq),
         None => (LeaseId(core.entropy.draw()), 0),
     };
     make_room(core, request.aor_hash);
@@ -118,6 +127,7 @@ pub(super) fn begin(
         claims: SmallVec::new(),
         phase: Phase::between(),
         waiting: VecDeque::new(),
+        pending: PersistSeq::default(),
         timer: None,
     };
     core.conversations.begin(conversation, Opener::Device)

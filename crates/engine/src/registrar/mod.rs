@@ -425,8 +425,9 @@ pub(crate) fn remove(
     }
     let (seq, removed) = core.commit(now, changes, out);
     for (binding, (aor, hash)) in removed.into_iter().zip(owners) {
-        release::begin(core, now, aor, hash, binding, out);
+        release::begin(core, now, (aor, hash), binding, out);
     }
+    release::pump(core, now, out);
     seq
 }
 

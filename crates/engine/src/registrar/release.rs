@@ -11,7 +11,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::clock::{Mono, Now};
 use crate::core::{Core, Purpose};
 use crate::event::{Event, ReleaseOutcome};
-use crate::ids::AorHash;
+use crate::ids::{AorHash, LeaseId, PersistSeq};
 use crate::limits;
 use crate::location::{Binding, Lease};
 use crate::output::Outbox;
@@ -22,24 +22,31 @@ use crate::registrar::outgoing::{self, LeaseVoice, Leaving, Removal};
 use crate::token;
 use crate::txn::{ClientRequest, Kind};
 
-/// Begins to give back the lease of a removed binding.
+/// Begins to give back the lease of a removed binding: puts it in line, for [`pump`] to send.
 pub(crate) fn begin(
     core: &mut Core,
     now: Now,
-    aor: Box<[u8]>,
-    hash: AorHash,
+    (aor, hash): (Box<[u8]>, AorHash),
     binding: Box<Binding>,
     out: &mut Outbox,
 ) {
     // In `mirror` the registration is the device's own; it ends as it began, without us.
-    if core.policy.mode == Mode::Mirror || binding.lease.until <= now.mono {
-        return core.table.release(binding.id);
-    }
-    if join(core, hash, &binding) {
+    let runs = core.policy.mode != Mode::Mirror && binding.lease.until > now.mono;
+    if let Some(claim) = core.conversations.claim_on(hash, binding.id) {
+        claim.hold = match runs {
+            true => Hold::Departed(binding),
+            false => Hold::Reserved(binding.contact.uri().into()),
+        };
         return;
     }
+    if !runs {
+        return core.table.release(binding.id);
+    }
+    let Err(binding) = join(core, hash, binding) else {
+        return;
+    };
     let (address, lease) = (binding.id, binding.lease);
-    let cseq = last_cseq(core, hash, lease);
+    let cseq = last_cseq(core, hash, lease.id).max(lease.cseq);
     let text = Core::aor_text(&aor);
     let conversation = Conversation {
         aor,
@@ -56,11 +63,12 @@ pub(crate) fn begin(
             until: now.mono,
         },
         waiting: VecDeque::new(),
+        pending: PersistSeq::default(),
         timer: None,
     };
     let begun = core.conversations.begin(conversation, Opener::Release);
     match begun {
-        Some(id) => queue(core, now, id, out),
+        Some(id) => core.release_queue.push_back(id),
         None => {
             core.table.release(address);
             out.event(Event::LeaseReleased {
@@ -71,46 +79,49 @@ pub(crate) fn begin(
     }
 }
 
-/// A lease of several contacts is given back in one REGISTER where they go together.
-fn join(core: &mut Core, hash: AorHash, binding: &Binding) -> bool {
-    let waits = |conversation: &Conversation| {
+/// What is being said on the lease already is said to its end first (R6): the binding is given back
+/// after that, together with others of its lease. A binding that nobody took is handed back.
+fn join(core: &mut Core, hash: AorHash, binding: Box<Binding>) -> Result<(), Box<Binding>> {
+    let takes = |conversation: &Conversation| {
         conversation.lease == binding.lease.id
-            && matches!(conversation.phase, Phase::Resting { attempt: 0, .. })
+            && !matches!(conversation.phase, Phase::Releasing { .. })
             && conversation.claims.len() < limits::CONTACTS_PER_REGISTER
     };
     let found = core
         .conversations
         .of(hash)
-        .find(|(_, c)| waits(c))
+        .find(|(_, c)| takes(c))
         .map(|(id, _)| id);
     let Some(conversation) = found.and_then(|id| core.conversations.get_mut(id)) else {
-        return false;
+        return Err(binding);
     };
-    let hold = Hold::Departed(Box::new(binding.clone()));
     conversation.claims.push(Claim {
         binding: binding.id,
-        hold,
+        hold: Hold::Departed(binding),
     });
-    true
+    Ok(())
 }
 
 /// The last CSeq used on a lease: by a binding that has it, or by a conversation on it.
-pub(super) fn last_cseq(core: &Core, hash: AorHash, lease: Lease) -> u32 {
+pub(super) fn last_cseq(core: &Core, hash: AorHash, lease: LeaseId) -> u32 {
     let of_bindings = core
         .table
         .bindings_of(hash)
-        .filter(|binding| binding.lease.id == lease.id)
+        .filter(|binding| binding.lease.id == lease)
         .map(|binding| binding.lease.cseq);
     let of_conversations = core
         .conversations
         .of(hash)
-        .filter(|(_, conversation)| conversation.lease == lease.id)
+        .filter(|(_, conversation)| conversation.lease == lease)
         .map(|(_, conversation)| conversation.cseq);
-    of_bindings
-        .chain(of_conversations)
-        .max()
-        .unwrap_or(0)
-        .max(lease.cseq)
+    of_bindings.chain(of_conversations).max().unwrap_or(0)
+}
+
+/// The last CSeq used on a conversation's lease, by whomever.
+pub(super) fn spent(core: &Core, id: ConversationId) -> u32 {
+    core.conversations
+        .get(id)
+        .map_or(0, |own| last_cseq(core, own.hash, own.lease))
 }
 
 /// A conversation with departed bindings goes on as a release.
@@ -165,24 +176,38 @@ pub(super) fn undo(core: &mut Core, id: ConversationId, until: Mono) {
     }
 }
 
-/// `Contact: *` was accepted: what was still to be given back is gone as well.
-pub(super) fn forget(core: &mut Core, now: Now, hash: AorHash, out: &mut Outbox) {
-    let ours: SmallVec<[ConversationId; 4]> = core
+/// `Contact: *` was accepted on the conversation `own`: what was still to be given back is gone as
+/// well.
+pub(super) fn forget(
+    core: &mut Core,
+    now: Now,
+    hash: AorHash,
+    own: ConversationId,
+    out: &mut Outbox,
+) {
+    let others: SmallVec<[ConversationId; 4]> = core
         .conversations
         .of(hash)
-        .filter(|(_, conversation)| {
-            matches!(
+        .filter(|(id, conversation)| {
+            let gives_back = matches!(
                 conversation.phase,
-                Phase::Releasing { .. } | Phase::Resting { attempt: 1.., .. }
-            )
+                Phase::Releasing { .. } | Phase::Resting { .. }
+            );
+            *id != own && gives_back
         })
         .map(|(id, _)| id)
         .collect();
-    for id in ours {
-        cancel(core, id, out);
+    for id in others {
+        cancel(core, now, id, out);
         forward::end(core, id);
     }
-    pump(core, now, out);
+    if let Some(conversation) = core.conversations.get_mut(own) {
+        for claim in &mut conversation.claims {
+            if matches!(claim.hold, Hold::Departed(_)) {
+                claim.hold = Hold::Reserved(Box::default());
+            }
+        }
+    }
 }
 
 /// Puts a release in line.
@@ -192,7 +217,7 @@ pub(super) fn queue(core: &mut Core, now: Now, id: ConversationId, out: &mut Out
 }
 
 /// Sends releases while there is room.
-fn pump(core: &mut Core, now: Now, out: &mut Outbox) {
+pub(super) fn pump(core: &mut Core, now: Now, out: &mut Outbox) {
     while core.releasing < limits::RELEASES_IN_FLIGHT {
         let Some(id) = core.release_queue.pop_front() else {
             return;
@@ -211,6 +236,9 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
     let Some(until) = lease_end(conversation).filter(|until| *until > now.mono) else {
         return conclude(core, id, ReleaseOutcome::Outlived, out);
     };
+    if is_busy(core, id) {
+        return rest(core, now, id, attempt, until);
+    }
     let mut node = conversation.node;
     if !core.peers.is_up(node) {
         match core.peers.choose(&core.policy.upstream, conversation.hash) {
@@ -225,11 +253,12 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
     else {
         return rest(core, now, id, attempt, until);
     };
+    let spent = spent(core, id);
     let Some(conversation) = core.conversations.get_mut(id) else {
         return;
     };
     conversation.node = node;
-    conversation.cseq = conversation.cseq.saturating_add(1);
+    conversation.cseq = forward::next_cseq(spent);
     let (lease, cseq) = (conversation.lease, conversation.cseq);
     let branch = core.txns.new_branch();
     let mut bytes = Vec::with_capacity(512);
@@ -287,6 +316,23 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
 
 fn user_of(uri: &[u8]) -> Option<&[u8]> {
     sip::Uri::parse(uri).ok()?.user
+}
+
+/// Whether something else is being said on the lease of a conversation (R6).
+fn is_busy(core: &Core, id: ConversationId) -> bool {
+    let Some(own) = core.conversations.get(id) else {
+        return false;
+    };
+    core.conversations
+        .of(own.hash)
+        .any(|(other, conversation)| {
+            other != id
+                && conversation.lease == own.lease
+                && matches!(
+                    conversation.phase,
+                    Phase::Asking(_) | Phase::Releasing { .. }
+                )
+        })
 }
 
 /// When the last of the departed bindings' leases ends by itself.
@@ -359,17 +405,21 @@ fn retry(core: &mut Core, now: Now, id: ConversationId, attempt: u32, out: &mut 
 
 /// The device came back: its lease is not given back after all. The conversation stays, free for
 /// the device's REGISTER.
-pub(super) fn cancel(core: &mut Core, id: ConversationId, out: &mut Outbox) {
-    if let Some(Phase::Releasing { client, .. }) = core.conversations.enter(id, Phase::between()) {
-        core.txns.cancel_client(client);
-        core.releasing = core.releasing.saturating_sub(1);
-    }
-    if let Some(conversation) = core.conversations.get(id) {
+pub(super) fn cancel(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
+    let under_way = core.conversations.enter(id, Phase::between());
+    if let Some(conversation) = core.conversations.get(id)
+        && lease_end(conversation).is_some()
+    {
         let aor = Core::aor_text(&conversation.aor);
         out.event(Event::LeaseReleased {
             aor,
             outcome: ReleaseOutcome::Cancelled,
         });
+    }
+    if let Some(Phase::Releasing { client, .. }) = under_way {
+        core.txns.cancel_client(client);
+        core.releasing = core.releasing.saturating_sub(1);
+        pump(core, now, out);
     }
 }
 
