@@ -8,8 +8,9 @@ use core::fmt::{self, Write};
 
 use smallvec::SmallVec;
 
+use crate::charset::is_user_plain;
 use crate::escape::{escape_user_into, unescape};
-use crate::host::Host;
+use crate::host::{Host, without_dot};
 use crate::uri::Uri;
 
 /// Room for a canonical AoR; nearly all fit without allocating.
@@ -59,24 +60,46 @@ pub fn canonical_with(uri: &Uri<'_>, case: UserCase, out: &mut AorBuf) -> Result
         return Err(AorError::Scheme);
     }
     if let Some(user) = uri.user {
-        let bytes = unescape(user).map(|byte| match case {
-            UserCase::Keep => byte,
-            UserCase::Fold => byte.to_ascii_lowercase(),
-        });
-        escape_user_into(bytes, out);
+        push_user(user, case, out);
         out.push(b'@');
     }
     push_host(&uri.host, out);
     Ok(())
 }
 
+fn push_user(user: &[u8], case: UserCase, out: &mut AorBuf) {
+    let start = out.len();
+    if user.iter().copied().all(is_user_plain) {
+        out.extend_from_slice(user);
+        if case == UserCase::Fold {
+            lower_from(start, out);
+        }
+        return;
+    }
+    let bytes = unescape(user).map(|byte| match case {
+        UserCase::Keep => byte,
+        UserCase::Fold => byte.to_ascii_lowercase(),
+    });
+    escape_user_into(bytes, out);
+}
+
 fn push_host(host: &Host<'_>, out: &mut AorBuf) {
     match host {
-        Host::Name(_) => out.extend(host.name_lower()),
+        Host::Name(name) => {
+            let start = out.len();
+            out.extend_from_slice(without_dot(name));
+            lower_from(start, out);
+        }
         address => {
             // Writing to a SmallVec cannot fail.
             let _ = write!(Sink(out), "{address}");
         }
+    }
+}
+
+fn lower_from(start: usize, out: &mut AorBuf) {
+    if let Some(added) = out.get_mut(start..) {
+        added.make_ascii_lowercase();
     }
 }
 

@@ -128,10 +128,16 @@ impl<Kind> Builder<'_, Kind> {
     /// Copies all header fields of that name, under the name's usual spelling.
     pub fn copy(&mut self, from: &Message<'_>, name: Name) {
         for header in from.headers_named(name) {
-            match name {
-                Name::Other => self.out.extend_from_slice(header.name_text),
-                known => self.out.extend_from_slice(known.as_str().as_bytes()),
+            let spelling = match name {
+                Name::Other => header.name_text,
+                known => known.as_str().as_bytes(),
+            };
+            let line = from.slice(header.line);
+            if is_usual(line, spelling, header.value) {
+                self.out.extend_from_slice(line);
+                continue;
             }
+            self.out.extend_from_slice(spelling);
             self.out.extend_from_slice(b": ");
             self.out.extend_from_slice(header.value);
             self.end_line();
@@ -176,6 +182,15 @@ impl<Kind> Builder<'_, Kind> {
     fn end_line(&mut self) {
         self.out.extend_from_slice(b"\r\n");
     }
+}
+
+/// Whether `line`, which holds `value`, is what a builder would write.
+fn is_usual(line: &[u8], name: &[u8], value: &[u8]) -> bool {
+    line.len() == name.len() + value.len() + 4
+        && line.ends_with(b"\r\n")
+        && line
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with(b": "))
 }
 
 /// Appends the Via header fields of a request, as [`Response::vias_from`] does.

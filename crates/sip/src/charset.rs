@@ -4,87 +4,108 @@
 //! it (`#` or UTF-8 in a user part, `_` in a host name, `=` in a branch), the class is wider than
 //! the RFC's.
 
-const TOKEN: u16 = 1;
-const USER: u16 = 1 << 1;
-const HOST: u16 = 1 << 2;
-const PARAM_NAME: u16 = 1 << 3;
-const PARAM_VALUE: u16 = 1 << 4;
-const USER_PLAIN: u16 = 1 << 5;
-const SPACE: u16 = 1 << 6;
-const SCHEME: u16 = 1 << 7;
-const OPAQUE: u16 = 1 << 8;
+/// A set of characters.
+#[derive(Clone, Copy)]
+pub(crate) struct Class(u16);
+
+impl Class {
+    /// Of a `token`.
+    pub(crate) const TOKEN: Self = Self(1);
+    /// Of the user or password part of a received URI.
+    pub(crate) const USER: Self = Self(1 << 1);
+    /// Of a host name or of an IPv4 address.
+    pub(crate) const HOST: Self = Self(1 << 2);
+    /// Of a parameter's name, in a URI or in a header field.
+    pub(crate) const PARAM_NAME: Self = Self(1 << 3);
+    /// Of an unquoted parameter value, in a URI or in a header field.
+    pub(crate) const PARAM_VALUE: Self = Self(1 << 4);
+    /// Unescaped in a canonical user part: `unreserved / user-unreserved`.
+    pub(crate) const USER_PLAIN: Self = Self(1 << 5);
+    /// White space, or a part of a fold (`LWS`).
+    pub(crate) const SPACE: Self = Self(1 << 6);
+    /// Of a URI scheme.
+    pub(crate) const SCHEME: Self = Self(1 << 7);
+    /// What a URI can hold at all.
+    pub(crate) const OPAQUE: Self = Self(1 << 8);
+    /// Of the number in a `tel` URI, visual separators included (RFC 3966 §3).
+    pub(crate) const TEL: Self = Self(1 << 9);
+
+    #[inline]
+    pub(crate) fn has(self, byte: u8) -> bool {
+        let classes = CLASSES.get(usize::from(byte));
+        classes.is_some_and(|classes| classes & self.0 != 0)
+    }
+
+    /// How many bytes at the start of `text` are in the class.
+    ///
+    /// Most of a parse is spent here: one copy of it, and pieces of a fixed length for the
+    /// compiler to unroll.
+    #[inline(never)]
+    pub(crate) fn run_len(self, text: &[u8]) -> usize {
+        let outside = |byte: &u8| !self.has(*byte);
+        let (pieces, tail) = text.as_chunks::<8>();
+        let mut len = 0;
+        for piece in pieces {
+            if let Some(at) = piece.iter().position(outside) {
+                return len + at;
+            }
+            len += piece.len();
+        }
+        len + tail.iter().position(outside).unwrap_or(tail.len())
+    }
+}
 
 /// A character of a `token`.
 pub(crate) fn is_token(byte: u8) -> bool {
-    has(byte, TOKEN)
-}
-
-/// A character that may stand in the user or password part of a received URI.
-pub(crate) fn is_user(byte: u8) -> bool {
-    has(byte, USER)
+    Class::TOKEN.has(byte)
 }
 
 /// A character that stands unescaped in a canonical user part: `unreserved / user-unreserved`.
 pub(crate) fn is_user_plain(byte: u8) -> bool {
-    has(byte, USER_PLAIN)
+    Class::USER_PLAIN.has(byte)
 }
 
 /// A character of a host name or of an IPv4 address.
 pub(crate) fn is_host(byte: u8) -> bool {
-    has(byte, HOST)
-}
-
-/// A character of a parameter's name, in a URI or in a header field.
-pub(crate) fn is_param_name(byte: u8) -> bool {
-    has(byte, PARAM_NAME)
-}
-
-/// A character of an unquoted parameter value, in a URI or in a header field.
-pub(crate) fn is_param_value(byte: u8) -> bool {
-    has(byte, PARAM_VALUE)
-}
-
-/// A character of a URI scheme.
-pub(crate) fn is_scheme(byte: u8) -> bool {
-    has(byte, SCHEME)
+    Class::HOST.has(byte)
 }
 
 /// A character that a URI can hold at all.
 pub(crate) fn is_opaque(byte: u8) -> bool {
-    has(byte, OPAQUE)
+    Class::OPAQUE.has(byte)
 }
 
 /// White space, or a part of a fold (`LWS`).
 pub(crate) fn is_space(byte: u8) -> bool {
-    has(byte, SPACE)
-}
-
-/// How many bytes at the start of `text` are in `class`.
-#[inline]
-pub(crate) fn run_len(text: &[u8], class: impl Fn(u8) -> bool) -> usize {
-    let other = text.iter().position(|byte| !class(*byte));
-    other.unwrap_or(text.len())
+    Class::SPACE.has(byte)
 }
 
 /// `text` without the white space and folds around it.
-pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
+#[inline]
+pub(crate) fn trim(text: &[u8]) -> &[u8] {
+    trim_end(trim_start(text))
+}
+
+/// `text` without the white space and folds it begins with.
+#[inline]
+pub(crate) fn trim_start(mut text: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = text
         && is_space(*first)
-    {
-        text = rest;
-    }
-    while let [rest @ .., last] = text
-        && is_space(*last)
     {
         text = rest;
     }
     text
 }
 
-fn has(byte: u8, class: u16) -> bool {
-    CLASSES
-        .get(usize::from(byte))
-        .is_some_and(|classes| classes & class != 0)
+/// `text` without the white space and folds it ends with.
+#[inline]
+pub(crate) fn trim_end(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., last] = text
+        && is_space(*last)
+    {
+        text = rest;
+    }
+    text
 }
 
 static CLASSES: [u16; 256] = classes();
@@ -106,48 +127,55 @@ const fn classes() -> [u16; 256] {
 const fn classify(byte: u8) -> u16 {
     let mut class = 0;
     if byte.is_ascii_alphanumeric() {
-        class |= TOKEN | HOST | PARAM_NAME | USER_PLAIN | SCHEME;
+        class |= Class::TOKEN.0
+            | Class::HOST.0
+            | Class::PARAM_NAME.0
+            | Class::USER_PLAIN.0
+            | Class::SCHEME.0;
     }
     if matches!(byte, b'+' | b'-' | b'.') {
-        class |= SCHEME;
+        class |= Class::SCHEME.0 | Class::TEL.0;
+    }
+    if byte.is_ascii_hexdigit() || matches!(byte, b'(' | b')' | b'*' | b'#') {
+        class |= Class::TEL.0;
     }
     if matches!(byte, b'-' | b'.' | b'_') {
-        class |= HOST;
+        class |= Class::HOST.0;
     }
     if matches!(
         byte,
         b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
     ) {
-        class |= TOKEN | PARAM_NAME;
+        class |= Class::TOKEN.0 | Class::PARAM_NAME.0;
     }
     if matches!(
         byte,
         b'[' | b']' | b'/' | b':' | b'&' | b'$' | b'(' | b')' | b'@' | b'#'
     ) {
-        class |= PARAM_NAME;
+        class |= Class::PARAM_NAME.0;
     }
     if matches!(
         byte,
         b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')'
     ) {
-        class |= USER_PLAIN;
+        class |= Class::USER_PLAIN.0;
     }
     if matches!(byte, b'&' | b'=' | b'+' | b'$' | b',' | b';' | b'?' | b'/') {
-        class |= USER_PLAIN;
+        class |= Class::USER_PLAIN.0;
     }
     if byte > b' ' && byte != 0x7F {
         if !matches!(byte, b'"' | b'<' | b'>') {
-            class |= OPAQUE;
+            class |= Class::OPAQUE.0;
         }
         if !matches!(byte, b'"' | b'<' | b'>' | b'@' | b':') {
-            class |= USER;
+            class |= Class::USER.0;
         }
         if !matches!(byte, b'"' | b'<' | b'>' | b';') {
-            class |= PARAM_VALUE;
+            class |= Class::PARAM_VALUE.0;
         }
     }
     if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
-        class |= SPACE;
+        class |= Class::SPACE.0;
     }
     class
 }

@@ -1,7 +1,8 @@
 //! `Cursor`: reads a piece of text from left to right.
 
-use crate::charset::{is_space, run_len};
+use crate::charset::{Class, trim_start};
 use crate::error::{ParseError, ParseErrorKind};
+use crate::number::leading_number;
 
 /// A position in a text. Never moves past the end.
 pub(crate) struct Cursor<'a> {
@@ -76,31 +77,43 @@ impl<'a> Cursor<'a> {
     /// Steps over white space and folds.
     #[inline]
     pub(crate) fn skip_space(&mut self) {
-        while let [first, rest @ ..] = self.rest
-            && is_space(*first)
-        {
-            self.rest = rest;
-        }
+        self.rest = trim_start(self.rest);
     }
 
     /// Takes the longest run of bytes that are in `class`; it may be empty.
     #[inline]
-    pub(crate) fn take_while(&mut self, class: impl Fn(u8) -> bool) -> &'a [u8] {
-        self.take(run_len(self.rest, class))
+    pub(crate) fn take_run(&mut self, class: Class) -> &'a [u8] {
+        self.take(class.run_len(self.rest))
     }
 
     /// Takes a non-empty run of bytes that are in `class`.
     #[inline]
-    pub(crate) fn take_some(
+    pub(crate) fn expect_run(
         &mut self,
-        class: impl Fn(u8) -> bool,
+        class: Class,
         kind: ParseErrorKind,
     ) -> Result<&'a [u8], ParseError> {
-        let taken = self.take_while(class);
+        let taken = self.take_run(class);
         if taken.is_empty() {
             return Err(self.error(kind));
         }
         Ok(taken)
+    }
+
+    /// Takes the longest run of bytes that `class` accepts; it may be empty.
+    #[inline]
+    pub(crate) fn take_while(&mut self, class: impl Fn(u8) -> bool) -> &'a [u8] {
+        let len = self.rest.iter().position(|byte| !class(*byte));
+        self.take(len.unwrap_or(self.rest.len()))
+    }
+
+    /// Takes a decimal number, of which more than 32 bits become `u32::MAX`; `None` when there is
+    /// no digit.
+    #[inline]
+    pub(crate) fn take_number(&mut self) -> Option<u32> {
+        let (number, rest) = leading_number(self.rest)?;
+        self.rest = rest;
+        Some(number)
     }
 
     /// Takes a quoted string with its quotes; the cursor stands on the opening one.

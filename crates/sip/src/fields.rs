@@ -4,7 +4,7 @@
 //! A field ends at a CRLF that no white space follows (RFC 3261 §7.3.1). A lone CR or LF is
 //! refused: an element that takes it for a line end would see header fields that we do not.
 
-use crate::charset::{is_space, is_token, run_len};
+use crate::charset::{Class, trim_end, trim_start};
 use crate::error::{ParseError, ParseErrorKind};
 use crate::header::name::Name;
 use crate::limits::MAX_HEADER_LINE;
@@ -80,10 +80,9 @@ impl<'a> Fields<'a> {
     fn split(&self, start: usize, content_end: usize, end: usize) -> Field {
         let line = self.text.get(start..content_end).unwrap_or_default();
         let (name, rest) = line
-            .split_at_checked(run_len(line, is_token))
+            .split_at_checked(Class::TOKEN.run_len(line))
             .unwrap_or_default();
-        let gap = run_len(rest, |byte| matches!(byte, b' ' | b'\t'));
-        let (Some([b':', value @ ..]), false) = (rest.get(gap..), name.is_empty()) else {
+        let ([b':', value @ ..], false) = (trim_blanks(rest), name.is_empty()) else {
             return Field {
                 name: Name::Other,
                 start,
@@ -94,19 +93,27 @@ impl<'a> Fields<'a> {
                 shape: Shape::Broken,
             };
         };
-        let lead = run_len(value, is_space);
-        let last = value.iter().rposition(|byte| !is_space(*byte));
-        let value_at = content_end - value.len();
+        let value = trim_start(value);
+        let value_start = content_end - value.len();
         Field {
             name: Name::from_bytes(name),
             start,
             name_end: start + name.len(),
-            value_start: value_at + lead,
-            value_end: last.map_or(content_end, |last| value_at + last + 1),
+            value_start,
+            value_end: value_start + trim_end(value).len(),
             end,
             shape: Shape::Sound,
         }
     }
+}
+
+/// `text` without the blanks it begins with.
+#[inline]
+fn trim_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    text
 }
 
 /// The end of the line that starts at `start`: before its CRLF, and after it. The text's end

@@ -6,7 +6,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::charset::is_host;
 use crate::cursor::Cursor;
 use crate::error::{ParseError, ParseErrorKind};
-use crate::number::push_ip_host;
+use crate::number::{parse_saturating, push_ip_host};
 
 /// Where something is. Names are equal without regard to case and to a final dot.
 #[derive(Clone, Copy, Debug)]
@@ -54,19 +54,11 @@ impl<'a> Host<'a> {
     /// Appends the host in its canonical form: names in lower case and without a final dot,
     /// IPv6 in brackets.
     pub fn push(&self, out: &mut Vec<u8>) {
-        match self.ip() {
-            Some(address) => push_ip_host(out, address),
-            None => out.extend(self.name_lower()),
+        match *self {
+            Self::Name(name) => out.extend(without_dot(name).iter().map(u8::to_ascii_lowercase)),
+            Self::V4(address) => push_ip_host(out, address.into()),
+            Self::V6(address) => push_ip_host(out, address.into()),
         }
-    }
-
-    /// The canonical bytes of a host name; nothing for an address.
-    pub(crate) fn name_lower(&self) -> impl Iterator<Item = u8> + use<'a> {
-        let name = match *self {
-            Self::Name(name) => without_dot(name),
-            _ => &[],
-        };
-        name.iter().map(u8::to_ascii_lowercase)
     }
 }
 
@@ -105,17 +97,20 @@ pub(crate) fn read_host_port<'a>(
         return Ok((text, host, None));
     }
     cursor.skip_space();
-    let port = parse_port(cursor.take_while(|byte| byte.is_ascii_digit()))
+    let port = cursor
+        .take_number()
+        .and_then(|port| u16::try_from(port).ok())
         .ok_or_else(|| cursor.error(ParseErrorKind::BadPort))?;
     Ok((text, host, Some(port)))
 }
 
 /// A port number: one to five digits (leading zeros allowed), at most 65 535.
 pub(crate) fn parse_port(digits: &[u8]) -> Option<u16> {
-    crate::number::parse_decimal(digits).and_then(|port| u16::try_from(port).ok())
+    parse_saturating(digits).and_then(|port| u16::try_from(port).ok())
 }
 
-fn without_dot(name: &[u8]) -> &[u8] {
+/// A host name without the final dot of a fully qualified one.
+pub(crate) fn without_dot(name: &[u8]) -> &[u8] {
     match name {
         [inner @ .., b'.'] if !inner.is_empty() => inner,
         _ => name,

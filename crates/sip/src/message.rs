@@ -6,6 +6,8 @@
 //! A request that breaks a rule but can be answered parses; [`crate::validate`] then says which
 //! response it deserves. [`ParseError`] means that no answer is possible.
 
+use core::slice;
+
 use smallvec::SmallVec;
 
 use crate::error::{ParseError, ParseErrorKind};
@@ -316,14 +318,17 @@ impl<'a> Message<'a> {
         self.lapse.get_or_insert_with(|| ParseError::new(kind, at));
     }
 
+    /// The field of that name, or a range that begins with the first and holds all of them.
     fn entries_from_first(&self, name: Name) -> &[Entry] {
         if !self.has(name) {
             return &[];
         }
         let first = self.first.get(name.index()).copied().map(usize::from);
-        first
-            .and_then(|first| self.entries.get(first..))
-            .unwrap_or_default()
+        let rest = first.and_then(|first| self.entries.get(first..));
+        match rest.unwrap_or_default() {
+            [only, ..] if self.repeated & name.bit() == 0 => slice::from_ref(only),
+            rest => rest,
+        }
     }
 
     fn expand(&self, entry: Entry) -> Header<'a> {

@@ -1,7 +1,7 @@
 //! Numbers and addresses as text, without allocating on the way.
 
 use core::fmt::{self, Write};
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 /// Reads `text` as a decimal number that fits 64 bits; digits only, at least one.
 pub fn parse_decimal(text: &[u8]) -> Option<u64> {
@@ -22,16 +22,22 @@ pub fn parse_decimal(text: &[u8]) -> Option<u64> {
 /// Reads `text` as a decimal number; too large a one becomes `u32::MAX`. `None` when `text` is
 /// empty or holds anything but digits.
 pub fn parse_saturating(text: &[u8]) -> Option<u32> {
-    if text.is_empty() {
-        return None;
+    match leading_number(text)? {
+        (number, []) => Some(number),
+        _ => None,
     }
-    text.iter().try_fold(0_u32, |value, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        Some(value.saturating_mul(10).saturating_add(u32::from(digit)))
-    })
+}
+
+/// The decimal number that `text` begins with, as [`parse_saturating`] reads it, and what follows.
+#[inline]
+pub(crate) fn leading_number(text: &[u8]) -> Option<(u32, &[u8])> {
+    let mut value = 0_u64;
+    let mut rest = text;
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        value = (value * 10 + u64::from(digit - b'0')).min(u64::from(u32::MAX));
+        rest = after;
+    }
+    (rest.len() < text.len()).then_some((value as u32, rest))
 }
 
 /// Appends `value` in decimal digits.
@@ -75,14 +81,7 @@ pub fn parse_hex_u64(text: &[u8]) -> Option<u64> {
 /// Appends an address: IPv6 without brackets, as `received` wants it.
 pub fn push_ip(out: &mut Vec<u8>, address: IpAddr) {
     match address {
-        IpAddr::V4(v4) => {
-            for (index, octet) in v4.octets().iter().enumerate() {
-                if index > 0 {
-                    out.push(b'.');
-                }
-                push_decimal(out, u64::from(*octet));
-            }
-        }
+        IpAddr::V4(v4) => push_ipv4(out, v4),
         // Writing to a Vec cannot fail.
         IpAddr::V6(v6) => {
             let _ = write!(Sink(out), "{v6}");
@@ -99,6 +98,29 @@ pub fn push_ip_host(out: &mut Vec<u8>, address: IpAddr) {
     } else {
         push_ip(out, address);
     }
+}
+
+fn push_ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
+    // Room for "255.255.255.255." in which every octet starts where the one before it ended.
+    let mut text = [0; 16];
+    let mut slots = text.iter_mut();
+    let mut put = |byte| {
+        if let Some(slot) = slots.next() {
+            *slot = byte;
+        }
+    };
+    for octet in address.octets() {
+        if octet > 99 {
+            put(b'0' + octet / 100);
+        }
+        if octet > 9 {
+            put(b'0' + octet / 10 % 10);
+        }
+        put(b'0' + octet % 10);
+        put(b'.');
+    }
+    let unused = slots.len() + 1;
+    out.extend_from_slice(text.get(..text.len() - unused).unwrap_or_default());
 }
 
 /// The two lower-case hexadecimal digits of `byte`.

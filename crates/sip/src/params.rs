@@ -3,7 +3,7 @@
 //! Both kinds share one reader: header parameters may have white space around `;` and `=`, URI
 //! parameters never get that far because their URI was checked before.
 
-use crate::charset::{is_param_name, is_param_value};
+use crate::charset::Class;
 use crate::cursor::Cursor;
 use crate::error::{ParseError, ParseErrorKind};
 
@@ -136,7 +136,7 @@ fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Param<'a>>, ParseError> {
         return Err(cursor.error(ParseErrorKind::BadParam));
     }
     cursor.skip_space();
-    let name = cursor.take_while(is_param_name);
+    let name = cursor.take_run(Class::PARAM_NAME);
     cursor.skip_space();
     if !cursor.eat(b'=') {
         return Ok(Some(Param { name, value: None }));
@@ -148,7 +148,7 @@ fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Param<'a>>, ParseError> {
     let value = if cursor.peek() == Some(b'"') {
         cursor.take_quoted()?
     } else {
-        cursor.take_while(is_param_value)
+        cursor.take_run(Class::PARAM_VALUE)
     };
     Ok(Some(Param {
         name,

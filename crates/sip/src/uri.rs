@@ -2,7 +2,7 @@
 //!
 //! Other schemes are kept as text, so that a request for one gets its 416.
 
-use crate::charset::{is_opaque, is_scheme, is_user, run_len};
+use crate::charset::{Class, is_opaque};
 use crate::cursor::Cursor;
 use crate::error::{ParseError, ParseErrorKind};
 use crate::escape::{self, Case};
@@ -118,7 +118,7 @@ impl<'a> Uri<'a> {
     fn read_userinfo(&mut self, cursor: &mut Cursor<'a>) -> Result<(), ParseError> {
         let start = cursor.at();
         let rest = cursor.rest();
-        let len = run_len(rest, is_user);
+        let len = Class::USER.run_len(rest);
         // Neither parameters nor headers can hold a bare "@": wherever one is, a user comes before.
         match rest.get(len..) {
             Some([b'@', ..]) => {}
@@ -128,7 +128,7 @@ impl<'a> Uri<'a> {
         let user = cursor.take(len);
         if cursor.eat(b':') {
             let password_start = cursor.at();
-            self.password = Some(cursor.take_while(is_user));
+            self.password = Some(cursor.take_run(Class::USER));
             check_escapes(cursor.since(password_start), password_start)?;
         }
         if user.is_empty() || !cursor.eat(b'@') {
@@ -140,7 +140,7 @@ impl<'a> Uri<'a> {
     }
 
     fn read_tel(&mut self, cursor: &mut Cursor<'a>) -> Result<(), ParseError> {
-        let number = cursor.take_some(is_tel, ParseErrorKind::BadUser)?;
+        let number = cursor.expect_run(Class::TEL, ParseErrorKind::BadUser)?;
         self.user = Some(number);
         self.read_tail(cursor)
     }
@@ -212,7 +212,7 @@ fn read_scheme<'a>(cursor: &mut Cursor<'a>) -> Result<Scheme<'a>, ParseError> {
         cursor.take(4);
         return Ok(Scheme::Sip);
     }
-    let text = cursor.take_some(is_scheme, ParseErrorKind::BadScheme)?;
+    let text = cursor.expect_run(Class::SCHEME, ParseErrorKind::BadScheme)?;
     if !text.first().is_some_and(u8::is_ascii_alphabetic) || !cursor.eat(b':') {
         return Err(cursor.error(ParseErrorKind::BadScheme));
     }
@@ -235,10 +235,6 @@ fn check_opaque(cursor: &Cursor<'_>) -> Result<(), ParseError> {
 
 fn check_escapes(text: &[u8], at: usize) -> Result<(), ParseError> {
     escape::check(text).map_err(|error| ParseError::new(error.kind, at + usize::from(error.at)))
-}
-
-fn is_tel(byte: u8) -> bool {
-    byte.is_ascii_hexdigit() || matches!(byte, b'+' | b'-' | b'.' | b'(' | b')' | b'*' | b'#')
 }
 
 fn same_part(a: Option<&[u8]>, b: Option<&[u8]>, case: Case) -> bool {

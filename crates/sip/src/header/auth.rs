@@ -4,7 +4,7 @@
 //! One header field holds one of them; its commas separate parameters, not elements.
 
 use super::list::Elements;
-use crate::charset::is_token;
+use crate::charset::Class;
 use crate::cursor::Cursor;
 use crate::error::{ParseError, ParseErrorKind};
 use crate::params::Param;
@@ -121,7 +121,7 @@ impl<'a> Challenge<'a> {
 fn read<'a>(value: &'a [u8], mut visit: impl FnMut(Param<'a>)) -> Result<&'a [u8], ParseError> {
     let mut cursor = Cursor::new(value);
     cursor.skip_space();
-    let scheme = cursor.take_some(is_token, ParseErrorKind::BadAuth)?;
+    let scheme = cursor.expect_run(Class::TOKEN, ParseErrorKind::BadAuth)?;
     if !scheme.eq_ignore_ascii_case(b"Digest") {
         return Ok(scheme);
     }
@@ -143,7 +143,7 @@ fn read<'a>(value: &'a [u8], mut visit: impl FnMut(Param<'a>)) -> Result<&'a [u8
 }
 
 fn read_param<'a>(cursor: &mut Cursor<'a>) -> Result<Param<'a>, ParseError> {
-    let name = cursor.take_some(is_token, ParseErrorKind::BadAuth)?;
+    let name = cursor.expect_run(Class::TOKEN, ParseErrorKind::BadAuth)?;
     cursor.expect_spaced(b'=', ParseErrorKind::BadAuth)?;
     let value = if cursor.peek() == Some(b'"') {
         cursor.take_quoted()?

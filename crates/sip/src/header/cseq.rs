@@ -1,9 +1,8 @@
 //! `CSeq` (RFC 3261 §20.16, §8.1.1.5).
 
-use crate::charset::is_token;
+use crate::charset::Class;
 use crate::cursor::Cursor;
 use crate::error::{ParseError, ParseErrorKind};
-use crate::number::parse_decimal;
 
 /// A sequence number and a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,17 +21,18 @@ impl<'a> CSeq<'a> {
     pub fn parse(value: &'a [u8]) -> Result<Self, ParseError> {
         let mut cursor = Cursor::new(value);
         cursor.skip_space();
-        let digits = cursor.take_some(|byte| byte.is_ascii_digit(), ParseErrorKind::BadCSeq)?;
-        let number = parse_decimal(digits)
-            .and_then(|number| u32::try_from(number).ok())
-            .filter(|number| *number < 1 << 31)
-            .ok_or_else(|| cursor.error(ParseErrorKind::NumberTooLarge))?;
+        let Some(number) = cursor.take_number() else {
+            return Err(cursor.error(ParseErrorKind::BadCSeq));
+        };
+        if number >= 1 << 31 {
+            return Err(cursor.error(ParseErrorKind::NumberTooLarge));
+        }
         let gap = cursor.at();
         cursor.skip_space();
         if cursor.at() == gap {
             return Err(cursor.error(ParseErrorKind::BadCSeq));
         }
-        let method = cursor.take_some(is_token, ParseErrorKind::BadCSeq)?;
+        let method = cursor.expect_run(Class::TOKEN, ParseErrorKind::BadCSeq)?;
         cursor.expect_end()?;
         Ok(Self { number, method })
     }

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use crate::charset::is_token;
+use crate::charset::Class;
 use crate::cursor::Cursor;
 use crate::error::{ParseError, ParseErrorKind};
 use crate::host::{Host, parse_port, read_host_port};
@@ -139,7 +139,7 @@ fn read_transport<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], ParseError> {
     } else {
         skip_protocol(cursor)?;
     }
-    let transport = cursor.take_some(is_token, ParseErrorKind::BadVia)?;
+    let transport = cursor.expect_run(Class::TOKEN, ParseErrorKind::BadVia)?;
     let gap = cursor.at();
     cursor.skip_space();
     if cursor.at() == gap {
@@ -151,9 +151,9 @@ fn read_transport<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], ParseError> {
 /// The general form of `SIP/2.0/`, with white space.
 fn skip_protocol(cursor: &mut Cursor<'_>) -> Result<(), ParseError> {
     cursor.skip_space();
-    cursor.take_some(is_token, ParseErrorKind::BadVia)?;
+    cursor.expect_run(Class::TOKEN, ParseErrorKind::BadVia)?;
     cursor.expect_spaced(b'/', ParseErrorKind::BadVia)?;
-    cursor.take_some(is_token, ParseErrorKind::BadVia)?;
+    cursor.expect_run(Class::TOKEN, ParseErrorKind::BadVia)?;
     cursor.expect_spaced(b'/', ParseErrorKind::BadVia)
 }
 
