@@ -6,7 +6,7 @@ use sip::header::contact::Contact;
 use sip::{Message, Name};
 use smallvec::SmallVec;
 
-use crate::clock::{Mono, Now, Seconds};
+use crate::clock::{Mono, Now};
 use crate::core::Core;
 use crate::event::{Event, Novelty, RemovalCause};
 use crate::gate::{ReadyReply, Repeat};
@@ -18,7 +18,7 @@ use crate::registrar::conversation::{Asking, Claim, ConversationId, Hold};
 use crate::registrar::decide::{asked, want};
 use crate::registrar::decision::{ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::forward::reread;
-use crate::registrar::reconcile;
+use crate::registrar::reconcile::{self, Grant, Standing};
 use crate::registrar::relay::{self, Challenge, Restored};
 use crate::registrar::reply::{self, Listing, write_contact};
 use crate::registrar::request::{Credentials, RegisterRequest, Wanted, Wish};
@@ -199,11 +199,8 @@ fn commit(
     let mut plan = Plan::default();
     let claims = claimed(core, verdict.id);
     for (wanted, binding) in request.contacts().iter().zip(&claims) {
-        let granted = match wanted.is_removal() {
-            true => 0,
-            false => granted(core, verdict, wanted, *binding),
-        };
-        if granted == 0 {
+        let granted = granted(core, verdict, wanted, *binding);
+        if wanted.is_removal() || granted.seconds == 0 {
             plan.leave(core, *binding);
             continue;
         }
@@ -339,7 +336,7 @@ fn granted(
     verdict: &Verdict<'_, '_>,
     wanted: &Wanted<'_>,
     binding: BindingId,
-) -> Seconds {
+) -> Grant {
     let policy = &core.policy;
     let fallback = match policy.mode {
         Mode::Mirror => asked(wanted, &policy.registration),
@@ -354,7 +351,7 @@ fn registration(
     now: Now,
     verdict: &Verdict<'_, '_>,
     (wanted, binding): (&Wanted<'_>, BindingId),
-    granted: Seconds,
+    Grant { seconds, standing }: Grant,
 ) -> Option<Registration> {
     let request = verdict.request;
     let conversation = core.conversations.get(verdict.id)?;
@@ -362,15 +359,18 @@ fn registration(
         id: conversation.lease,
         cseq: conversation.cseq,
         node: conversation.node,
-        epoch: core.epoch,
-        granted,
-        until: verdict.sent_at.plus_seconds(granted),
+        epoch: match standing {
+            Standing::Good => core.epoch,
+            Standing::Doubtful => 0,
+        },
+        granted: seconds,
+        until: verdict.sent_at.plus_seconds(seconds),
     };
     let registration = &core.policy.registration;
     let asked = asked(wanted, registration);
     let (promise, expires_at) = match core.policy.mode {
         // The main registrar's own promise, which the device is told as it stands.
-        Mode::Mirror => (granted, lease.until),
+        Mode::Mirror => (seconds, lease.until),
         Mode::Contact => {
             let want = want(wanted, request.reach, registration);
             let promise = want.min(lease.usable(now.mono));

@@ -13,7 +13,7 @@ use crate::policy::Mode;
 use crate::registrar::conversation::{Claim, ConversationId, Hold};
 use crate::registrar::decide::is_own;
 use crate::registrar::devices_of;
-use crate::registrar::identity::{Sender, same_device};
+use crate::registrar::identity::{self, Sender};
 use crate::registrar::request::RegisterRequest;
 
 /// Makes sure that each wanted contact has an address to go upstream with. `false` when there is
@@ -29,11 +29,16 @@ pub(super) fn claim(core: &mut Core, id: ConversationId, request: &RegisterReque
     let mut complete = true;
     let sender = Sender::of(request);
     for (wanted, device) in request.contacts().iter().zip(devices) {
+        let departed = old.iter().filter_map(|claim| match &claim.hold {
+            Hold::Departed(binding) => Some(&**binding),
+            Hold::Reserved(_) | Hold::Committed => None,
+        });
+        let departed = identity::departed(wanted, sender, departed);
         let kept = old.iter().position(|claim| match &claim.hold {
             Hold::Reserved(uri) => **uri == *wanted.uri,
             Hold::Committed => Some(claim.binding) == device,
             // Its address and lease are the device's own; only these are kept.
-            Hold::Departed(binding) => device.is_none() && same_device(wanted, sender, binding),
+            Hold::Departed(_) => device.is_none() && Some(claim.binding) == departed,
         });
         let fresh = match (device, kept) {
             (Some(binding), _) => Some((binding, Hold::Committed)),

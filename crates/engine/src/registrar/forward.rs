@@ -146,6 +146,7 @@ pub(super) fn ask(
         advertise: &listener.advertise,
         transport: listener.transport.as_str(),
         token_param: &policy.upstream.token_param,
+        aor: &request.aor,
         came_by: arrival.flow,
         voice,
         tokens: &tokens,

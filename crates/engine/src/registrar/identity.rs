@@ -91,6 +91,18 @@ fn device_of(wanted: &Wanted<'_>, sender: Sender, record: &Record) -> Option<Bin
     }
 }
 
+/// Which of some departed bindings is of the device that wants `wanted`: the one most like it.
+pub(crate) fn departed<'b>(
+    wanted: &Wanted<'_>,
+    sender: Sender,
+    bindings: impl Iterator<Item = &'b Binding>,
+) -> Option<BindingId> {
+    bindings
+        .filter(|binding| same_device(wanted, sender, binding))
+        .max_by_key(|binding| likeness(wanted, sender, binding))
+        .map(|binding| binding.id)
+}
+
 /// Whether a departed `binding` is of the device that wants `wanted`.
 pub(crate) fn same_device(wanted: &Wanted<'_>, sender: Sender, binding: &Binding) -> bool {
     match likeness(wanted, sender, binding) {

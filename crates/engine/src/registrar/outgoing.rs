@@ -25,6 +25,9 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) transport: &'a str,
     /// Name of the URI parameter that carries a token.
     pub(crate) token_param: &'a str,
+    /// The AoR, canonical. Its user part stands in our Contacts too: that of the device's own may
+    /// change from start to start, and to the main registrar another user part is another contact.
+    pub(crate) aor: &'a [u8],
     /// How the device came: goes into its Via where that stays.
     pub(crate) came_by: Flow,
     /// Whose request it is to the main registrar.
@@ -224,7 +227,7 @@ fn contact_lines(
     text.clear();
     for (wanted, token) in contacts.iter().zip(how.tokens) {
         text.extend_from_slice(b"Contact: ");
-        write_uri(wanted.user, how, token, text);
+        write_uri(how, token, text);
         let expires = match how.voice {
             Voice::Lease(_) if wanted.is_removal() => Some(0),
             Voice::Lease(voice) => Some(voice.expires),
@@ -242,16 +245,11 @@ fn contact_lines(
         .for_each(|contact| patch.remove_header(&contact));
 }
 
-fn write_uri(
-    user: Option<&[u8]>,
-    how: &Outgoing<'_>,
-    token: &[u8; TOKEN_LENGTH],
-    text: &mut Vec<u8>,
-) {
+fn write_uri(how: &Outgoing<'_>, token: &[u8; TOKEN_LENGTH], text: &mut Vec<u8>) {
     text.extend_from_slice(b"<sip:");
-    if let Some(user) = user.filter(|user| !user.is_empty()) {
+    let user = how.aor.iter().rposition(|byte| *byte == b'@');
+    if let Some(user) = user.and_then(|at| how.aor.get(..=at)) {
         text.extend_from_slice(user);
-        text.push(b'@');
     }
     text.extend_from_slice(how.advertise.as_bytes());
     text.push(b';');
@@ -261,13 +259,13 @@ fn write_uri(
     text.push(b'>');
 }
 
-/// The header parameters that go upstream: all but the lifetime, which is ours to say, and
-/// `reg-id`, whose flows end here (R7).
+/// The header parameters that go upstream: all but the lifetime, which is ours to say, `reg-id`,
+/// whose flows end here (R7), and `received`, by which some registrars let a device say where calls
+/// to it are to go.
 fn write_params(params: Params<'_>, expires: Option<Seconds>, text: &mut Vec<u8>) {
     for param in params.iter() {
-        let ours = param.name.eq_ignore_ascii_case(b"expires")
-            || param.name.eq_ignore_ascii_case(b"reg-id");
-        if ours {
+        let ends_here = ["expires", "reg-id", "received"];
+        if ends_here.iter().any(|name| param.is(name)) {
             continue;
         }
         text.push(b';');
@@ -318,17 +316,8 @@ pub(crate) struct Removal<'a> {
     pub(crate) aor: &'a [u8],
     /// Call-ID, From-tag and CSeq of the lease.
     pub(crate) voice: LeaseVoice<'a>,
-    /// The contacts to go.
-    pub(crate) contacts: &'a [Leaving<'a>],
-}
-
-/// A contact to go.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Leaving<'a> {
-    /// The user part it was registered under.
-    pub(crate) user: Option<&'a [u8]>,
-    /// Its token.
-    pub(crate) token: [u8; TOKEN_LENGTH],
+    /// Tokens of the contacts to go.
+    pub(crate) tokens: &'a [[u8; TOKEN_LENGTH]],
 }
 
 /// Appends a REGISTER that ends contacts of a lease.
@@ -343,6 +332,7 @@ pub(crate) fn write_removal(removal: &Removal<'_>, out: &mut Vec<u8>) {
         advertise: removal.advertise,
         transport: removal.transport,
         token_param: removal.token_param,
+        aor: removal.aor,
         came_by: Flow::udp(crate::ListenerId(0), ([0, 0, 0, 0], 0).into()),
         voice: Voice::Lease(removal.voice),
         tokens: &[],
@@ -374,9 +364,9 @@ pub(crate) fn write_removal(removal: &Removal<'_>, out: &mut Vec<u8>) {
     ]);
     sip::number::push_decimal(out, removal.voice.cseq.into());
     out.extend_from_slice(b" REGISTER\r\n");
-    for Leaving { user, token } in removal.contacts {
+    for token in removal.tokens {
         out.extend_from_slice(b"Contact: ");
-        write_uri(*user, &how, token, out);
+        write_uri(&how, token, out);
         out.extend_from_slice(b";expires=0\r\n");
     }
     out.extend_from_slice(b"Expires: 0\r\nContent-Length: 0\r\n\r\n");

@@ -10,29 +10,54 @@ use crate::ids::BindingId;
 use crate::keys::Keys;
 use crate::token;
 
-/// The lifetime that a 2xx gives to the contact with our token: its `expires`, else the `Expires`
-/// header, else what was asked. 0 means that it holds no such contact any more.
+/// What a 2xx gives to a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    /// For how long. 0 means that the main registrar holds no such contact any more.
+    pub(crate) seconds: Seconds,
+    /// Whether the 2xx bears it out.
+    pub(crate) standing: Standing,
+}
+
+/// Whether a 2xx bears out what it grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It lists the contact, or none at all.
+    Good,
+    /// It lists others but not this one, which it must (RFC 3261 §10.3 step 8): accepted, but not to
+    /// be built on (R14).
+    Doubtful,
+}
+
+/// What a 2xx gives to the contact with our token: its `expires`, else the `Expires` header, else
+/// what was asked.
 pub(crate) fn granted(
     response: &Message<'_>,
     keys: &Keys,
     token_param: &str,
     binding: BindingId,
     asked: Seconds,
-) -> Seconds {
-    let own = response
-        .values(Name::Contact)
-        .filter_map(|value| match Contact::parse(value) {
-            Ok(Contact::Addr(contact)) => Some(contact),
-            _ => None,
-        })
-        .find(|contact| ours(contact.addr.uri, keys, token_param) == Some(binding));
-    match own.and_then(|contact| contact.expires) {
+) -> Grant {
+    let mut listed =
+        response
+            .values(Name::Contact)
+            .filter_map(|value| match Contact::parse(value) {
+                Ok(Contact::Addr(contact)) => Some(contact),
+                _ => None,
+            });
+    let own = listed.find(|contact| ours(contact.addr.uri, keys, token_param) == Some(binding));
+    let standing = match own {
+        None if response.has(Name::Contact) => Standing::Doubtful,
+        _ => Standing::Good,
+    };
+    let seconds = match own.and_then(|contact| contact.expires) {
         Some(delta) => delta.0,
         None => response
             .header(Name::Expires)
             .and_then(|header| DeltaSeconds::parse(header.value).ok())
             .map_or(asked, |delta| delta.0),
-    }
+    };
+    Grant { seconds, standing }
 }
 
 /// The binding whose token a Contact URI carries.

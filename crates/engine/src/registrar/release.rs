@@ -18,7 +18,7 @@ use crate::output::Outbox;
 use crate::policy::Mode;
 use crate::registrar::conversation::{Claim, Conversation, ConversationId, Hold, Opener, Phase};
 use crate::registrar::forward;
-use crate::registrar::outgoing::{self, LeaseVoice, Leaving, Removal};
+use crate::registrar::outgoing::{self, LeaseVoice, Removal};
 use crate::token;
 use crate::txn::{ClientRequest, Kind};
 
@@ -263,16 +263,11 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
     let branch = core.txns.new_branch();
     let mut bytes = Vec::with_capacity(512);
     let (call_id, tag) = (core.keys.lease_call_id(lease), core.keys.lease_tag(lease));
-    let contacts: SmallVec<[Leaving<'_>; 2]> = conversation
+    let tokens: SmallVec<[[u8; token::TOKEN_LENGTH]; 2]> = conversation
         .claims
         .iter()
-        .filter_map(|claim| match &claim.hold {
-            Hold::Departed(binding) => Some(Leaving {
-                user: user_of(binding.contact.uri()),
-                token: token::encode(&core.keys, claim.binding),
-            }),
-            Hold::Reserved(_) | Hold::Committed => None,
-        })
+        .filter(|claim| matches!(claim.hold, Hold::Departed(_)))
+        .map(|claim| token::encode(&core.keys, claim.binding))
         .collect();
     let removal = Removal {
         branch: branch.as_bytes(),
@@ -286,10 +281,9 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
             cseq,
             expires: 0,
         },
-        contacts: &contacts,
+        tokens: &tokens,
     };
     outgoing::write_removal(&removal, &mut bytes);
-    drop(contacts);
     let request = ClientRequest {
         kind: Kind::NonInvite,
         branch: &branch,
@@ -312,10 +306,6 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
         }
         Err(_) => rest(core, now, id, attempt, until),
     }
-}
-
-fn user_of(uri: &[u8]) -> Option<&[u8]> {
-    sip::Uri::parse(uri).ok()?.user
 }
 
 /// Whether something else is being said on the lease of a conversation (R6).

@@ -71,8 +71,6 @@ pub(crate) enum Wish<'a> {
 pub(crate) struct Wanted<'a> {
     /// Its URI, verbatim.
     pub(crate) uri: &'a [u8],
-    /// Its user part, verbatim.
-    pub(crate) user: Option<&'a [u8]>,
     /// Its host.
     pub(crate) host: Host<'a>,
     /// Its header parameters, verbatim.
@@ -322,7 +320,6 @@ fn read_contact<'a>(
     };
     Ok(Wanted {
         uri: contact.addr.uri,
-        user: uri.user,
         host: uri.host,
         params: contact.addr.params,
         asked,
