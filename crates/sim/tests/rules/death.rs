@@ -161,10 +161,10 @@ fn r9_a_device_that_is_just_asking_does_not_die_of_it() {
     alice.rebind("198.51.100.7:6000");
     let bytes = alice.register();
     world.send(alice.address, &bytes);
-    world.wait(4);
+    world.wait(3);
     assert_eq!(world.bound(&alice.aor()).len(), 1, "it is being renewed");
     world.main().personality.temper = Temper::Normal;
-    world.wait(3);
+    world.wait(4);
     assert_eq!(world.mail(alice.address).last().unwrap().status(), 200);
     assert_eq!(world.bound(&alice.aor()).len(), 1);
 }

@@ -176,7 +176,8 @@ fn a_retransmission_while_the_answer_waits_is_not_answered_early() {
     }
     assert!(world.mail(alice.address).is_empty());
     world.touch(midreg_sim::Rig::catch_up);
-    assert_eq!(finals(&world.mail(alice.address)), [200]);
+    assert_eq!(finals(&world.mail(alice.address)), [200, 200, 200]);
+    assert_eq!(world.main().registers(), 1);
 }
 
 #[test]

@@ -155,7 +155,11 @@ fn r8_a_star_is_a_barrier_for_its_aor() {
     let mut desk = Phone::new("alice", "198.51.100.20:5062");
     let bytes = desk.register();
     world.send(desk.address, &bytes);
-    assert_eq!(world.rig.totals().client_transactions, 1, "one waits");
+    assert_eq!(
+        world.rig.engine().counters().upstream_registers,
+        3,
+        "one waits"
+    );
     world.main().personality.temper = Temper::Normal;
     world.wait(2);
     assert_eq!(statuses(&world.mail(alice.address)), [200]);
@@ -183,11 +187,8 @@ fn r8_a_star_waits_for_all_that_is_under_way() {
     let mut late = Phone::new("alice", "198.51.100.22:5062");
     let bytes = late.register();
     world.send(late.address, &bytes);
-    assert_eq!(
-        world.rig.totals().client_transactions,
-        2,
-        "* and the late one wait"
-    );
+    let upstream = world.rig.engine().counters().upstream_registers;
+    assert_eq!(upstream, 2, "* and the late one wait");
     world.main().personality.temper = Temper::Normal;
     world.wait(2);
     assert_eq!(statuses(&world.mail(late.address)), [200]);

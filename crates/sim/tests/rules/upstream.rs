@@ -324,3 +324,18 @@ fn r6_a_changed_request_keeps_its_lease() {
     assert_eq!(after[0].call_id, before[0].call_id);
     assert_eq!(after[0].uri, before[0].uri);
 }
+
+#[test]
+fn r7_another_user_part_of_the_devices_contact_is_no_other_contact_upstream() {
+    let (mut world, mut alice) = settled_under(contact());
+    alice.contacts = vec!["sip:x7f3k2@198.51.100.7:5062".to_owned()];
+    let bytes = alice.register();
+    forwarded(&mut world, &mut alice, &bytes, Row::D8);
+    assert_eq!(world.held(&alice.aor()).len(), 1, "no ghost");
+    world.main().personality.challenges = midreg_sim::Challenges::Never;
+    world.wait(301);
+    assert!(
+        world.held(&alice.aor()).is_empty(),
+        "given back under the same"
+    );
+}
