@@ -17,7 +17,7 @@ use crate::policy::{ChallengePolicy, Mode, Overflow};
 use crate::registrar::conversation::{Asking, Claim, ConversationId, Hold};
 use crate::registrar::decide::{asked, want};
 use crate::registrar::decision::{ForwardReason, Refusal, RefusalHeader, Row};
-use crate::registrar::forward::reread;
+use crate::registrar::forward::{give_up, reread};
 use crate::registrar::reconcile::{self, Grant, Standing};
 use crate::registrar::relay::{self, Challenge, Restored};
 use crate::registrar::reply::{self, Listing, write_contact};
@@ -46,8 +46,9 @@ pub(super) fn on_accepted(
     let Ok(message) = Message::parse(&asking.arrival.bytes) else {
         return;
     };
+    // What was sound when it came may offend against a policy that came since.
     let Some(request) = reread(core, &message, asking.arrival.flow) else {
-        return;
+        return give_up(core, now, &asking.arrival, out);
     };
     let verdict = Verdict {
         request: &request,

@@ -11,7 +11,6 @@ use crate::flow::Flow;
 use crate::gate::{ReadyReply, Repeat};
 use crate::ids::{BindingId, NodeId};
 use crate::limits;
-use crate::location::{Change, Op};
 use crate::output::Outbox;
 use crate::policy::Mode;
 use crate::registrar::conversation::{Arrival, Asking, ConversationId, Hold, Leg, Phase};
@@ -91,10 +90,13 @@ pub(super) fn ask(
 ) {
     let bytes = arrival.bytes.clone();
     let Ok(message) = Message::parse(&bytes) else {
-        return give_up(core, now, &arrival, out);
+        give_up(core, now, &arrival, out);
+        return finish(core, now, id, out);
     };
+    // What was sound when it came may offend against a policy that came since.
     let Some(request) = reread(core, &message, arrival.flow) else {
-        return give_up(core, now, &arrival, out);
+        give_up(core, now, &arrival, out);
+        return finish(core, now, id, out);
     };
     if !claims::claim(core, id, &request) {
         give_up(core, now, &arrival, out);
@@ -324,22 +326,18 @@ pub(super) fn end(core: &mut Core, id: ConversationId) {
     if let Some(timer) = conversation.timer {
         core.timers.cancel(timer);
     }
-    for claim in conversation.claims {
+    for claim in &conversation.claims {
         match claim.hold {
             Hold::Reserved(_) | Hold::Departed(_) => core.table.release(claim.binding),
-            Hold::Committed => {
-                let (binding, lease, cseq) = (claim.binding, conversation.lease, conversation.cseq);
-                core.table.apply(Change::of(
-                    binding,
-                    Op::Spent {
-                        binding,
-                        lease,
-                        cseq,
-                    },
-                ));
-            }
+            Hold::Committed => {}
         }
     }
+    release::spend(
+        core,
+        conversation.hash,
+        conversation.lease,
+        conversation.cseq,
+    );
 }
 
 /// A conversation's timer: its patience with a challenged device is over, or its next try is due.

@@ -11,9 +11,9 @@ use smallvec::{SmallVec, smallvec};
 use crate::clock::{Mono, Now};
 use crate::core::{Core, Purpose};
 use crate::event::{Event, ReleaseOutcome};
-use crate::ids::{AorHash, LeaseId, PersistSeq};
+use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::limits;
-use crate::location::{Binding, Lease};
+use crate::location::{Binding, Change, Lease, Op};
 use crate::output::Outbox;
 use crate::policy::Mode;
 use crate::registrar::conversation::{Claim, Conversation, ConversationId, Hold, Opener, Phase};
@@ -31,6 +31,7 @@ pub(crate) fn begin(
     out: &mut Outbox,
 ) {
     // In `mirror` the registration is the device's own; it ends as it began, without us.
+    spend(core, hash, binding.lease.id, binding.lease.cseq);
     let runs = core.policy.mode != Mode::Mirror && binding.lease.until > now.mono;
     if let Some(claim) = core.conversations.claim_on(hash, binding.id) {
         claim.hold = match runs {
@@ -115,6 +116,24 @@ pub(super) fn last_cseq(core: &Core, hash: AorHash, lease: LeaseId) -> u32 {
         .filter(|(_, conversation)| conversation.lease == lease)
         .map(|(_, conversation)| conversation.cseq);
     of_bindings.chain(of_conversations).max().unwrap_or(0)
+}
+
+/// A CSeq was used on a lease: every binding on it remembers that.
+pub(super) fn spend(core: &mut Core, hash: AorHash, lease: LeaseId, cseq: u32) {
+    let bindings: SmallVec<[BindingId; 4]> = core
+        .table
+        .bindings_of(hash)
+        .filter(|binding| binding.lease.id == lease && binding.lease.cseq < cseq)
+        .map(|binding| binding.id)
+        .collect();
+    for binding in bindings {
+        let spent = Op::Spent {
+            binding,
+            lease,
+            cseq,
+        };
+        core.table.apply(Change::of(binding, spent));
+    }
 }
 
 /// The last CSeq used on a conversation's lease, by whomever.
