@@ -91,19 +91,21 @@ impl<'o> Response<'o> {
 
     /// As [`Self::vias_from`], for a topmost Via that has been read already.
     pub fn vias_of(&mut self, request: &Message<'_>, top: &Via<'_>, received: ReceivedFrom) {
-        let mut first = true;
+        let mut unstamped = Some(top);
         for header in request.headers_named(Name::Via) {
             self.name(Name::Via.as_str());
-            let element = Elements::of(header.value).next().filter(|_| first);
-            match element {
-                Some(element) => {
+            // The topmost element ends where its parameters end.
+            let parts = unstamped.take().and_then(|top| {
+                let end = end_within(header.value, top.params.as_bytes());
+                header.value.split_at_checked(end)
+            });
+            match parts {
+                Some((element, rest)) => {
                     push_stamped(self.out, element, top, received);
-                    let rest = header.value.get(end_within(header.value, element)..);
-                    self.out.extend_from_slice(rest.unwrap_or_default());
+                    self.out.extend_from_slice(rest);
                 }
                 None => self.out.extend_from_slice(header.value),
             }
-            first = false;
             self.end_line();
         }
     }
@@ -235,19 +237,7 @@ pub(crate) fn push_stamped(out: &mut Vec<u8>, element: &[u8], via: &Via<'_>, fro
     if !via.is_stamped() {
         out.extend_from_slice(element);
     } else {
-        let head = element.len() - via.params.as_bytes().len();
-        out.extend_from_slice(element.get(..head).unwrap_or_default());
-        for param in via.params.iter() {
-            if param.is("received") || param.is("rport") {
-                continue;
-            }
-            out.push(b';');
-            out.extend_from_slice(param.name);
-            if let Some(value) = param.value {
-                out.push(b'=');
-                out.extend_from_slice(value);
-            }
-        }
+        push_unstamped(out, element, via);
     }
     if via.rport().is_some() || via.host.ip() != Some(from.ip) {
         out.extend_from_slice(b";received=");
@@ -257,6 +247,22 @@ pub(crate) fn push_stamped(out: &mut Vec<u8>, element: &[u8], via: &Via<'_>, fro
         out.extend_from_slice(b";rport=");
         push_decimal(out, u64::from(from.port));
     }
+}
+
+/// Appends a Via element without what its sender says about where it came from.
+fn push_unstamped(out: &mut Vec<u8>, element: &[u8], via: &Via<'_>) {
+    let head = element.len().saturating_sub(via.params.as_bytes().len());
+    let mut params = via.params.iter();
+    let (mut kept, mut end) = (0, head);
+    while let Some(param) = params.next() {
+        let start = end;
+        end = head + params.at();
+        if param.is("received") || param.is("rport") {
+            out.extend_from_slice(element.get(kept..start).unwrap_or_default());
+            kept = end;
+        }
+    }
+    out.extend_from_slice(element.get(kept..).unwrap_or_default());
 }
 
 #[cfg(test)]

@@ -88,7 +88,26 @@ pub(crate) fn trim(text: &[u8]) -> &[u8] {
 
 /// `text` without the white space and folds it begins with.
 #[inline]
-pub(crate) fn trim_start(mut text: &[u8]) -> &[u8] {
+pub(crate) fn trim_start(text: &[u8]) -> &[u8] {
+    match text {
+        [0..=b' ', ..] => after_space(text),
+        _ => text,
+    }
+}
+
+/// `text` without the white space and folds it ends with.
+#[inline]
+pub(crate) fn trim_end(text: &[u8]) -> &[u8] {
+    match text {
+        [.., 0..=b' '] => before_space(text),
+        _ => text,
+    }
+}
+
+// Most texts have nothing to trim: the loops stay out of the way.
+
+#[inline(never)]
+fn after_space(mut text: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = text
         && is_space(*first)
     {
@@ -97,9 +116,8 @@ pub(crate) fn trim_start(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// `text` without the white space and folds it ends with.
-#[inline]
-pub(crate) fn trim_end(mut text: &[u8]) -> &[u8] {
+#[inline(never)]
+fn before_space(mut text: &[u8]) -> &[u8] {
     while let [rest @ .., last] = text
         && is_space(*last)
     {

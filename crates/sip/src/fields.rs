@@ -93,7 +93,8 @@ impl<'a> Fields<'a> {
                 shape: Shape::Broken,
             };
         };
-        let value = trim_start(value);
+        // One space is what everybody writes.
+        let value = trim_start(value.strip_prefix(b" ").unwrap_or(value));
         let value_start = content_end - value.len();
         Field {
             name: Name::from_bytes(name),

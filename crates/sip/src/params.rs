@@ -86,6 +86,13 @@ pub struct ParamIter<'a> {
     cursor: Cursor<'a>,
 }
 
+impl ParamIter<'_> {
+    /// Where the last parameter ended, as an offset into the text.
+    pub(crate) fn at(&self) -> usize {
+        self.cursor.at()
+    }
+}
+
 impl<'a> Iterator for ParamIter<'a> {
     type Item = Param<'a>;
 
@@ -111,6 +118,7 @@ pub fn unquote(value: &[u8]) -> &[u8] {
 ///
 /// # Errors
 /// On anything that is not a parameter, an empty one included (RFC 4475 §3.1.2.1).
+#[inline]
 pub(crate) fn read_all<'a>(
     cursor: &mut Cursor<'a>,
     mut visit: impl FnMut(Param<'a>),
@@ -127,6 +135,7 @@ pub(crate) fn read_all<'a>(
 
 /// Reads one parameter with the semicolon before it; an empty one has an empty name. `None` at
 /// the end of the text.
+#[inline]
 fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Param<'a>>, ParseError> {
     cursor.skip_space();
     if cursor.is_at_end() {
