@@ -9,7 +9,7 @@ use engine::Mono;
 use crate::packet::Packet;
 
 /// Rungs that are kept; the oldest go first.
-const RUNGS: usize = 400;
+const RUNGS: usize = 4_000;
 
 /// A conversation as it went.
 #[derive(Debug, Default)]

@@ -44,13 +44,13 @@ pub(super) fn claim(core: &mut Core, id: ConversationId, request: &RegisterReque
             (Some(binding), _) => Some((binding, Hold::Committed)),
             (None, Some(at)) => {
                 let claim = old.remove(at);
-                Some((
-                    claim.binding,
-                    match claim.hold {
-                        Hold::Departed(binding) if wanted.is_removal() => Hold::Departed(binding),
-                        _ => Hold::Reserved(wanted.uri.into()),
-                    },
-                ))
+                // One that departed has not returned before the main registrar says so: till then
+                // its lease is still to be given back.
+                let hold = match claim.hold {
+                    Hold::Departed(binding) => Hold::Departed(binding),
+                    Hold::Reserved(_) | Hold::Committed => Hold::Reserved(wanted.uri.into()),
+                };
+                Some((claim.binding, hold))
             }
             (None, None) => core
                 .table

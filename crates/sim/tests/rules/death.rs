@@ -375,3 +375,16 @@ fn r9_after_a_leap_of_time_without_traffic_nothing_is_left() {
         assert_eq!(world.rig.totals(), Totals::default());
     }
 }
+
+#[test]
+fn r9_a_return_that_fails_is_no_return() {
+    let (mut world, mut alice) = trusted();
+    world.main().personality.temper = Temper::Overloaded(1);
+    world.wait(301);
+    let bytes = alice.register();
+    assert_eq!(world.exchange(&alice, &bytes).status(), 503);
+    world.main().personality.temper = Temper::Normal;
+    world.wait(60);
+    assert!(world.held(&alice.aor()).is_empty());
+    assert_eq!(world.rig.totals().releases, 0);
+}
