@@ -25,6 +25,9 @@ enum Work {
     Own(fn(&Tree) -> Result<(), String>),
 }
 
+/// For the API docs, which show private items too: links to these are good.
+const RUSTDOCFLAGS: &str = "-D warnings -A rustdoc::private_intra_doc_links";
+
 /// The tests come last, so that their own summary is what a runner sees at the end.
 const STEPS: &[Step] = &[
     Step {
@@ -57,7 +60,13 @@ const STEPS: &[Step] = &[
     },
     Step {
         title: "API docs",
-        work: Work::Cargo(&["doc", "--workspace", "--no-deps", "--locked"]),
+        work: Work::Cargo(&[
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--document-private-items",
+            "--locked",
+        ]),
     },
     Step {
         title: "the example configuration",
@@ -105,7 +114,7 @@ impl Work {
             Self::Cargo(arguments) => {
                 let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
                 let mut command = Command::new(cargo);
-                command.args(*arguments).env("RUSTDOCFLAGS", "-D warnings");
+                command.args(*arguments).env("RUSTDOCFLAGS", RUSTDOCFLAGS);
                 succeed(&mut command)
             }
         }
