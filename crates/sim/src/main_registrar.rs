@@ -203,8 +203,7 @@ impl MainRegistrar {
             return (400, Vec::new());
         };
         if message.values(Name::Contact).any(|value| value == b"*") {
-            self.tables.remove(&aor);
-            return (200, Vec::new());
+            return (self.remove_all(&aor, packet), Vec::new());
         }
         let asked = asked_of(message);
         let shortest = self.personality.shortest;
@@ -286,6 +285,21 @@ impl MainRegistrar {
             table.remove(0);
         }
         Ok(())
+    }
+
+    /// RFC 3261 §10.3 step 6.
+    fn remove_all(&mut self, aor: &str, packet: &Packet) -> u16 {
+        let (call_id, cseq) = (packet.value("Call-ID").unwrap_or_default(), packet.cseq());
+        let newer = |held: &Held| held.call_id == call_id && held.cseq >= cseq;
+        if self
+            .tables
+            .get(aor)
+            .is_some_and(|table| table.iter().any(newer))
+        {
+            return 500;
+        }
+        self.tables.remove(aor);
+        200
     }
 
     fn listing(&self, now: Mono, aor: &str, asked: &[Asked]) -> Vec<String> {

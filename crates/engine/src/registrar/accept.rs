@@ -145,7 +145,8 @@ fn refuse(
     );
 }
 
-/// `Contact: *` was accepted: everybody is gone, and nothing is left to be given back (R8).
+/// `Contact: *` was accepted: everybody is gone, and nothing is left to be given back (R8). Who was
+/// accepted after it went out may have come after it (`mirror` knows no barrier), and stays.
 fn remove_all(
     core: &mut Core,
     now: Now,
@@ -157,7 +158,8 @@ fn remove_all(
     let gone: Vec<BindingId> = core
         .table
         .bindings_of(request.aor_hash)
-        .map(|b| b.id)
+        .filter(|binding| binding.proved_at <= verdict.sent_at)
+        .map(|binding| binding.id)
         .collect();
     core.tombstones
         .bury(now.mono, request.aor_hash, request.stamp);
@@ -184,7 +186,10 @@ fn remove_all(
             binding: binding.id,
             cause,
         });
-        core.table.release(binding.id);
+        match core.conversations.claim_on(request.aor_hash, binding.id) {
+            Some(claim) => claim.hold = Hold::Reserved(binding.contact.uri().into()),
+            None => core.table.release(binding.id),
+        }
     }
     seq
 }

@@ -309,3 +309,24 @@ fn r8_in_mirror_a_removal_waits_for_the_2xx() {
     assert_eq!(world.exchange(&alice, &second).status(), 200);
     assert!(world.bound(&alice.aor()).is_empty());
 }
+
+#[test]
+fn r8_in_mirror_a_star_overtakes_a_refresh_that_is_under_way() {
+    let mut world = World::mirror();
+    let mut alice = alice();
+    world.registered(&mut alice);
+    world.wait(1);
+    world.main().personality.challenges = midreg_sim::Challenges::Never;
+    world.main().personality.temper = Temper::Silent;
+    let mut desk = Phone::new("alice", "198.51.100.20:5062");
+    let star = desk.unregister_all();
+    world.send(desk.address, &star);
+    let refresh = alice.register();
+    world.send(alice.address, &refresh);
+    world.main().personality.temper = Temper::Normal;
+    world.wait(2);
+    assert_eq!(statuses(&world.mail(desk.address)), [200]);
+    assert_eq!(statuses(&world.mail(alice.address)), [200]);
+    assert_eq!(world.bound(&alice.aor()), alice.contacts);
+    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
+}

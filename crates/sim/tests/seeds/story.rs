@@ -186,6 +186,8 @@ impl Story {
     fn heal(&mut self) {
         self.world.note("peace");
         self.world.set_conditions(Conditions::PERFECT);
+        // What is still on its way arrives.
+        self.world.advance(Duration::from_secs(1));
         self.world.rig.set_store(StoreMode::AtOnce);
         self.world.touch(midreg_sim::Rig::catch_up);
         let challenges = self.challenges;
