@@ -7,6 +7,7 @@
 use core::marker::PhantomData;
 use core::net::{IpAddr, SocketAddr};
 
+use crate::charset::is_space;
 use crate::header::list::Elements;
 use crate::header::name::Name;
 use crate::header::name_addr::NameAddr;
@@ -94,10 +95,13 @@ impl<'o> Response<'o> {
         let mut unstamped = Some(top);
         for header in request.headers_named(Name::Via) {
             self.name(Name::Via.as_str());
-            // The topmost element ends where its parameters end.
+            // The topmost element ends where its parameters end; empty ones may stand before it.
             let parts = unstamped.take().and_then(|top| {
+                let empty = |byte: &u8| *byte == b',' || is_space(*byte);
+                let start = header.value.iter().position(|byte| !empty(byte))?;
                 let end = end_within(header.value, top.params.as_bytes());
-                header.value.split_at_checked(end)
+                let (element, rest) = header.value.split_at_checked(end)?;
+                Some((element.get(start..)?, rest))
             });
             match parts {
                 Some((element, rest)) => {
@@ -338,6 +342,40 @@ mod tests {
             top_via("SIP/2.0/UDP 192.0.2.1;branch=b", "[::ffff:192.0.2.1]:5060"),
             "Via: SIP/2.0/UDP 192.0.2.1;branch=b"
         );
+    }
+
+    #[test]
+    fn a_via_that_was_read_is_stamped_like_one_that_was_not() {
+        for via in [
+            "SIP/2.0/UDP 192.0.2.1;rport;branch=b",
+            " , SIP/2.0/UDP h ;branch=b ; rport = 1, SIP/2.0/UDP i;rport",
+            "SIP/2.0/UDP [2001:db8::1]:5070",
+            "SIP / 2.0 / TCP h:5070;received=6.6.6.6;x=\",;rport\"",
+        ] {
+            let text = request(via, "<sip:a@h>");
+            let message = Message::parse(&text).unwrap();
+            let from: SocketAddr = "192.0.2.1:4000".parse().unwrap();
+            let top = Via::parse(message.values(Name::Via).next().unwrap()).unwrap();
+            let (mut read, mut unread) = (Vec::new(), Vec::new());
+            Response::new(&mut read, 200, "OK").vias_of(&message, &top, from.into());
+            Response::new(&mut unread, 200, "OK").vias_from(&message, Some(from.into()));
+            assert_eq!(
+                read.escape_ascii().to_string(),
+                unread.escape_ascii().to_string()
+            );
+        }
+    }
+
+    #[test]
+    fn a_field_is_copied_in_its_usual_spelling() {
+        let text =
+            b"OPTIONS sip:h SIP/2.0\r\nCall-ID: a\r\ni:b \r\nCALL-ID: c\r\nCall-ID:  d\r\n\r\n";
+        let message = Message::parse(text).unwrap();
+        let mut out = Vec::new();
+        Response::new(&mut out, 200, "OK").copy(&message, Name::CallId);
+        let expected: &[u8] =
+            b"SIP/2.0 200 OK\r\nCall-ID: a\r\nCall-ID: b\r\nCall-ID: c\r\nCall-ID: d\r\n";
+        assert_eq!(out, expected);
     }
 
     #[test]

@@ -197,3 +197,34 @@ const fn classify(byte: u8) -> u16 {
     }
     class
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_ends_at_the_first_byte_outside_the_class() {
+        for len in 0..40 {
+            for end in 0..=len {
+                let mut text = vec![b'a'; len];
+                if let Some(byte) = text.get_mut(end) {
+                    *byte = b'@';
+                }
+                assert_eq!(Class::TOKEN.run_len(&text), end, "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_space_is_trimmed() {
+        for (text, trimmed) in [
+            ("a", "a"),
+            ("", ""),
+            (" \r\n ", ""),
+            (" \ta b\r\n ", "a b"),
+            ("\0a\x01", "\0a\x01"),
+        ] {
+            assert_eq!(trim(text.as_bytes()), trimmed.as_bytes(), "{text:?}");
+        }
+    }
+}

@@ -31,13 +31,10 @@ pub fn escape_user_into(bytes: impl IntoIterator<Item = u8>, out: &mut impl Exte
 /// # Errors
 /// [`ParseErrorKind::BadEscape`] with the offset of the `%`.
 pub(crate) fn check(text: &[u8]) -> Result<(), ParseError> {
-    // User parts are too short for a search by words to pay off.
-    if !text.iter().any(|byte| *byte == b'%') {
-        return Ok(());
-    }
-    let bad = memchr::memchr_iter(b'%', text).find(|at| decode(text, *at).is_none());
+    let mut bytes = text.iter().enumerate();
+    let bad = bytes.find(|(at, byte)| **byte == b'%' && decode(text, *at).is_none());
     match bad {
-        Some(at) => Err(ParseError::new(ParseErrorKind::BadEscape, at)),
+        Some((at, _)) => Err(ParseError::new(ParseErrorKind::BadEscape, at)),
         None => Ok(()),
     }
 }

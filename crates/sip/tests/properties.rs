@@ -11,7 +11,7 @@ use sip::header::date;
 use sip::header::list::Elements;
 use sip::header::via::Via;
 use sip::validate::{check_fields, check_request};
-use sip::{Message, Method, Name, Patch, Request, Span, Uri};
+use sip::{Host, Message, Method, Name, Patch, Request, Span, Uri};
 
 fn token() -> impl Strategy<Value = String> {
     "[A-Za-z0-9.!%*_+`'~-]{1,12}"
@@ -193,6 +193,40 @@ proptest! {
         let text = [b"sip:", a.as_slice()].concat();
         canonical_with(&Uri::parse(&text).unwrap(), UserCase::Keep, &mut b).unwrap();
         prop_assert_eq!(a, b);
+    }
+
+    #[test]
+    fn hosts_are_addresses_exactly_when_four_octets_say_so(
+        text in prop_oneof!["[0-9]{1,4}(\\.[0-9]{0,4}){2,4}", "[0-9a.-]{1,12}"],
+    ) {
+        let octets: Option<Vec<u8>> = text
+            .split('.')
+            .map(|part| (part.len() <= 3).then(|| part.parse().ok()).flatten())
+            .collect();
+        let numeric = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let sound = !text.starts_with('.') && !text.contains("..");
+        let expected = match octets {
+            Some(octets) if octets.len() == 4 => format!("{}.{}.{}.{}", octets[0], octets[1], octets[2], octets[3]),
+            _ if numeric || !sound => "none".to_owned(),
+            _ => text.clone(),
+        };
+        let shown = Host::parse(text.as_bytes()).map_or_else(|_| "none".to_owned(), |host| host.to_string());
+        prop_assert_eq!(&shown, &expected);
+        let uri = format!("sip:{text}:0070;x");
+        let shown = Uri::parse(uri.as_bytes()).map_or_else(|_| "none".to_owned(), |uri| format!("{}", uri.host));
+        prop_assert_eq!(&shown, &expected);
+    }
+
+    #[test]
+    fn plain_users_keep_their_bytes_in_the_aor(user in "[A-Za-z0-9_.!~*'()&=+$,;?/-]{1,20}") {
+        let text = format!("sip:{user}@Example.COM");
+        let mut aor = AorBuf::new();
+        let uri = Uri::parse(text.as_bytes()).unwrap();
+        for (case, expected) in [(UserCase::Keep, user.clone()), (UserCase::Fold, user.to_lowercase())] {
+            canonical_with(&uri, case, &mut aor).unwrap();
+            let expected = format!("{expected}@example.com").into_bytes();
+            prop_assert_eq!(aor.as_slice(), expected);
+        }
     }
 
     #[test]
