@@ -13,7 +13,6 @@ use crate::counters::Counters;
 use crate::engine::EngineConfig;
 use crate::entropy::Entropy;
 use crate::event::Event;
-use crate::flow::Flow;
 use crate::gate::{Admission, Gate, HeldReply, ReadyReply, Repeat};
 use crate::ids::{AorHash, NodeId, PersistSeq};
 use crate::keys::Keys;
@@ -183,11 +182,6 @@ impl Core {
     /// A pause before a peer should come again, spread so that not all come at once.
     pub(crate) fn retry_after(&mut self) -> u32 {
         limits::RETRY_AFTER_MIN + self.entropy.below(limits::RETRY_AFTER_SPREAD)
-    }
-
-    /// The flow to a node.
-    pub(crate) fn flow_to(&self, node: NodeId) -> Option<Flow> {
-        crate::peer::address(&self.policy.upstream, node)
     }
 
     /// Arms a conversation's timer, in place of the one it had.

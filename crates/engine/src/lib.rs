@@ -32,6 +32,7 @@ mod entropy;
 pub mod event;
 pub mod flow;
 mod gate;
+mod hop;
 pub mod ids;
 pub mod input;
 pub mod keys;

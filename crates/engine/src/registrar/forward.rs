@@ -9,6 +9,7 @@ use crate::core::{Core, Purpose};
 use crate::event::Event;
 use crate::flow::Flow;
 use crate::gate::{ReadyReply, Repeat};
+use crate::hop::Hop;
 use crate::ids::{BindingId, NodeId};
 use crate::limits;
 use crate::output::Outbox;
@@ -21,7 +22,7 @@ use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Voice};
 use crate::registrar::request::{RegisterRequest, Role};
 use crate::registrar::{claims, joining, outage, release, reply, unavailable};
 use crate::token;
-use crate::txn::{ClientRequest, Kind};
+use crate::txn::Kind;
 
 /// Sends a REGISTER upstream, or lets it wait for its turn on its lease.
 pub(crate) fn start(
@@ -88,104 +89,96 @@ pub(super) fn ask(
     leg: Leg,
     out: &mut Outbox,
 ) {
-    let bytes = arrival.bytes.clone();
-    let Ok(message) = Message::parse(&bytes) else {
+    let Some(asked) = try_to_ask(core, now, id, &arrival, leg, out) else {
         give_up(core, now, &arrival, out);
         return finish(core, now, id, out);
     };
+    core.counters.upstream_registers += 1;
+    if let Some(conversation) = core.conversations.get(id) {
+        out.event(Event::RegisterForwarded {
+            aor: Core::aor_text(&conversation.aor),
+            reason: arrival.reason,
+            source: arrival.flow.remote,
+            node: conversation.node,
+        });
+    }
+    let asking = Asking {
+        arrival,
+        asked,
+        leg,
+    };
+    core.conversations
+        .enter(id, Phase::Asking(Box::new(asking)));
+}
+
+/// Sends an arrival; the lifetime asked for, or `None` when it could not be sent.
+fn try_to_ask(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    arrival: &Arrival,
+    leg: Leg,
+    out: &mut Outbox,
+) -> Option<Seconds> {
+    let message = Message::parse(&arrival.bytes).ok()?;
     // What was sound when it came may offend against a policy that came since.
-    let Some(request) = reread(core, &message, arrival.flow) else {
-        give_up(core, now, &arrival, out);
-        return finish(core, now, id, out);
-    };
+    let request = reread(core, &message, arrival.flow)?;
     if !claims::claim(core, id, &request) {
-        give_up(core, now, &arrival, out);
-        return finish(core, now, id, out);
+        return None;
     }
     if leg == Leg::First {
         claims::depart_at_once(core, now, id, &request, out);
     }
     let policy = core.policy.clone();
+    let node = settle_node(core, id, arrival.reason)?;
+    let hop = Hop::to(core, &policy, node)?;
+    let asked = lifetime(core, node, &request);
     let spent = release::spent(core, id);
-    let Some(conversation) = core.conversations.get_mut(id) else {
-        return;
-    };
-    // A node that went down since leaves its conversations; a challenge never does (D4).
-    if arrival.reason != ForwardReason::Challenge
-        && !core.peers.is_up(conversation.node)
-        && let Some(other) = core.peers.choose(&policy.upstream, conversation.hash)
-    {
-        conversation.node = other;
-    }
+    let conversation = core.conversations.get_mut(id)?;
     conversation.cseq = next_cseq(spent);
-    let (node, lease, cseq) = (conversation.node, conversation.lease, conversation.cseq);
     let tokens: SmallVec<[[u8; token::TOKEN_LENGTH]; 2]> = conversation
         .claims
         .iter()
         .map(|claim| token::encode(&core.keys, claim.binding))
         .collect();
-    let asked = lifetime(core, node, &request);
-    let Some((flow, listener)) = core
-        .flow_to(node)
-        .and_then(|flow| Some((flow, policy.listeners.get(usize::from(flow.listener.0))?)))
-    else {
-        give_up(core, now, &arrival, out);
-        return finish(core, now, id, out);
-    };
-    let branch = core.txns.new_branch();
-    let (call_id, tag) = (core.keys.lease_call_id(lease), core.keys.lease_tag(lease));
-    let voice = match policy.mode {
-        Mode::Mirror => Voice::Device,
-        Mode::Contact => Voice::Lease(LeaseVoice {
-            call_id: &call_id,
-            tag: &tag,
-            cseq,
-            expires: asked,
-        }),
-    };
     let how = Outgoing {
-        branch: branch.as_bytes(),
-        advertise: &listener.advertise,
-        transport: listener.transport.as_str(),
-        token_param: &policy.upstream.token_param,
+        hop: &hop,
         aor: &request.aor,
         came_by: arrival.flow,
-        voice,
+        voice: match policy.mode {
+            Mode::Mirror => Voice::Device,
+            Mode::Contact => {
+                let (lease, cseq) = (conversation.lease, conversation.cseq);
+                Voice::Lease(LeaseVoice::of(&core.keys, lease, cseq, asked))
+            }
+        },
         tokens: &tokens,
     };
     let mut bytes = Vec::with_capacity(message.bytes().len() + 256);
     outgoing::write(&message, request.contacts(), &how, &mut bytes);
-    let sent = core.txns.start_client(
+    let give_up_at = arrival.at.plus(policy.upstream.deadline);
+    hop.send(
+        core,
         now,
-        ClientRequest {
-            kind: Kind::NonInvite,
-            branch: &branch,
-            flow,
-            bytes: bytes.into(),
-            give_up_at: arrival.at.plus(policy.upstream.deadline),
-            owner: Purpose::Conversation(id).pack(),
-        },
+        bytes,
+        (Purpose::Conversation(id), give_up_at),
         out,
-    );
-    if sent.is_err() {
-        give_up(core, now, &arrival, out);
-        return finish(core, now, id, out);
+    )
+    .ok()?;
+    Some(asked)
+}
+
+/// The node that a conversation speaks with: one that went down since is left, but not in the
+/// middle of a challenge, which nobody else can verify (D4).
+fn settle_node(core: &mut Core, id: ConversationId, reason: ForwardReason) -> Option<NodeId> {
+    let conversation = core.conversations.get_mut(id)?;
+    if reason != ForwardReason::Challenge
+        && !core.peers.is_up(conversation.node)
+        && let Some(other) = core.peers.choose(&core.policy.upstream, conversation.hash)
+    {
+        conversation.node = other;
     }
-    core.counters.upstream_registers += 1;
-    out.event(Event::RegisterForwarded {
-        aor: Core::aor_text(&request.aor),
-        reason: arrival.reason,
-        source: arrival.flow.remote,
-        node,
-    });
-    core.conversations.enter(
-        id,
-        Phase::Asking(Box::new(Asking {
-            arrival,
-            asked,
-            leg,
-        })),
-    );
+    Some(conversation.node)
 }
 
 /// R5: what is asked upstream.

@@ -20,6 +20,7 @@ mod quota;
 mod reconcile;
 mod relay;
 pub(crate) mod release;
+mod removal;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod tombstone;

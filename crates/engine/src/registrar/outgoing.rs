@@ -8,6 +8,9 @@ use sip::{Header, Message, Name, Params, Patch};
 
 use crate::clock::Seconds;
 use crate::flow::Flow;
+use crate::hop::Hop;
+use crate::ids::LeaseId;
+use crate::keys::Keys;
 use crate::registrar::request::Wanted;
 use crate::token::TOKEN_LENGTH;
 
@@ -17,45 +20,51 @@ const MAX_FORWARDS: u32 = 70;
 /// What is written into the REGISTER.
 #[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
-    /// Branch of our Via.
-    pub(crate) branch: &'a [u8],
-    /// `host[:port]` of our Via and Contact.
-    pub(crate) advertise: &'a str,
-    /// Transport token of our Via.
-    pub(crate) transport: &'a str,
-    /// Name of the URI parameter that carries a token.
-    pub(crate) token_param: &'a str,
+    /// The way it goes.
+    pub(crate) hop: &'a Hop<'a>,
     /// The AoR, canonical. Its user part stands in our Contacts too: that of the device's own may
     /// change from start to start, and to the main registrar another user part is another contact.
     pub(crate) aor: &'a [u8],
     /// How the device came: goes into its Via where that stays.
     pub(crate) came_by: Flow,
     /// Whose request it is to the main registrar.
-    pub(crate) voice: Voice<'a>,
+    pub(crate) voice: Voice,
     /// Tokens, one for each wanted contact.
     pub(crate) tokens: &'a [[u8; TOKEN_LENGTH]],
 }
 
 /// Whose request it is to the main registrar.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Voice<'a> {
+pub(crate) enum Voice {
     /// The device's own, proxied (`mirror`).
     Device,
     /// Ours, on a lease.
-    Lease(LeaseVoice<'a>),
+    Lease(LeaseVoice),
 }
 
 /// What a lease says of itself (R6).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LeaseVoice<'a> {
+pub(crate) struct LeaseVoice {
     /// Call-ID.
-    pub(crate) call_id: &'a [u8],
+    pub(crate) call_id: [u8; 32],
     /// From-tag.
-    pub(crate) tag: &'a [u8],
+    pub(crate) tag: [u8; 16],
     /// CSeq number.
     pub(crate) cseq: u32,
     /// Lifetime asked for (R5); contacts that leave ask 0 all the same.
     pub(crate) expires: Seconds,
+}
+
+impl LeaseVoice {
+    /// The voice of `lease` at its CSeq `cseq`.
+    pub(crate) fn of(keys: &Keys, lease: LeaseId, cseq: u32, expires: Seconds) -> Self {
+        Self {
+            call_id: keys.lease_call_id(lease),
+            tag: keys.lease_tag(lease),
+            cseq,
+            expires,
+        }
+    }
 }
 
 /// Appends the REGISTER.
@@ -96,13 +105,7 @@ fn via(patch: &mut Patch<'_, '_>, message: &Message<'_>, how: &Outgoing<'_>, tex
         return;
     };
     text.clear();
-    text.extend_from_slice(b"Via: SIP/2.0/");
-    text.extend_from_slice(how.transport.as_bytes());
-    text.push(b' ');
-    text.extend_from_slice(how.advertise.as_bytes());
-    text.extend_from_slice(b";branch=");
-    text.extend_from_slice(how.branch);
-    text.extend_from_slice(b";rport\r\n");
+    how.hop.write_via(text);
     patch.insert(top.line.start, &text);
     match how.voice {
         Voice::Lease(_) => {
@@ -164,7 +167,7 @@ pub(crate) fn without_first(value: &[u8]) -> Option<&[u8]> {
 fn identity(
     patch: &mut Patch<'_, '_>,
     message: &Message<'_>,
-    voice: LeaseVoice<'_>,
+    voice: LeaseVoice,
     text: &mut Vec<u8>,
 ) {
     if let Some(call_id) = message.header(Name::CallId) {
@@ -185,7 +188,7 @@ fn identity(
             text.clear();
             text.extend_from_slice(from.value);
             text.extend_from_slice(b";tag=");
-            text.extend_from_slice(voice.tag);
+            text.extend_from_slice(&voice.tag);
             patch.replace_value(&from, &text);
         }
     }
@@ -227,7 +230,7 @@ fn contact_lines(
     text.clear();
     for (wanted, token) in contacts.iter().zip(how.tokens) {
         text.extend_from_slice(b"Contact: ");
-        write_uri(how, token, text);
+        write_uri(how.hop, how.aor, token, text);
         let expires = match how.voice {
             Voice::Lease(_) if wanted.is_removal() => Some(0),
             Voice::Lease(voice) => Some(voice.expires),
@@ -245,15 +248,14 @@ fn contact_lines(
         .for_each(|contact| patch.remove_header(&contact));
 }
 
-fn write_uri(how: &Outgoing<'_>, token: &[u8; TOKEN_LENGTH], text: &mut Vec<u8>) {
+/// Our Contact URI for a device: the AoR's user part here, and the device's token (R7).
+pub(crate) fn write_uri(hop: &Hop<'_>, aor: &[u8], token: &[u8; TOKEN_LENGTH], text: &mut Vec<u8>) {
     text.extend_from_slice(b"<sip:");
-    let user = how.aor.iter().rposition(|byte| *byte == b'@');
-    if let Some(user) = user.and_then(|at| how.aor.get(..=at)) {
-        text.extend_from_slice(user);
-    }
-    text.extend_from_slice(how.advertise.as_bytes());
+    let user = aor.iter().rposition(|byte| *byte == b'@');
+    text.extend_from_slice(user.and_then(|at| aor.get(..=at)).unwrap_or_default());
+    text.extend_from_slice(hop.advertise.as_bytes());
     text.push(b';');
-    text.extend_from_slice(how.token_param.as_bytes());
+    text.extend_from_slice(hop.token_param.as_bytes());
     text.push(b'=');
     text.extend_from_slice(token);
     text.push(b'>');
@@ -299,115 +301,4 @@ fn option_tags(patch: &mut Patch<'_, '_>, supported: &Header<'_>, text: &mut Vec
         true => patch.remove_header(supported),
         false => patch.replace_value(supported, &text),
     }
-}
-
-/// What a REGISTER of our own says: a lease given back (R9).
-#[derive(Debug)]
-pub(crate) struct Removal<'a> {
-    /// Branch of our Via.
-    pub(crate) branch: &'a [u8],
-    /// `host[:port]` of our Via and Contact.
-    pub(crate) advertise: &'a str,
-    /// Transport token of our Via.
-    pub(crate) transport: &'a str,
-    /// Name of the URI parameter that carries a token.
-    pub(crate) token_param: &'a str,
-    /// The AoR, canonical.
-    pub(crate) aor: &'a [u8],
-    /// Call-ID, From-tag and CSeq of the lease.
-    pub(crate) voice: LeaseVoice<'a>,
-    /// Tokens of the contacts to go.
-    pub(crate) tokens: &'a [[u8; TOKEN_LENGTH]],
-}
-
-/// Appends a REGISTER that ends contacts of a lease.
-pub(crate) fn write_removal(removal: &Removal<'_>, out: &mut Vec<u8>) {
-    let host = removal
-        .aor
-        .rsplit(|byte| *byte == b'@')
-        .next()
-        .unwrap_or(removal.aor);
-    let how = Outgoing {
-        branch: removal.branch,
-        advertise: removal.advertise,
-        transport: removal.transport,
-        token_param: removal.token_param,
-        aor: removal.aor,
-        came_by: Flow::udp(crate::ListenerId(0), ([0, 0, 0, 0], 0).into()),
-        voice: Voice::Lease(removal.voice),
-        tokens: &[],
-    };
-    let mut line = |parts: &[&[u8]]| {
-        parts.iter().for_each(|part| out.extend_from_slice(part));
-    };
-    line(&[b"REGISTER sip:", host, b" SIP/2.0\r\n"]);
-    line(&[
-        b"Via: SIP/2.0/",
-        how.transport.as_bytes(),
-        b" ",
-        how.advertise.as_bytes(),
-    ]);
-    line(&[b";branch=", how.branch, b";rport\r\nMax-Forwards: 70\r\n"]);
-    line(&[
-        b"From: <sip:",
-        removal.aor,
-        b">;tag=",
-        removal.voice.tag,
-        b"\r\n",
-    ]);
-    line(&[
-        b"To: <sip:",
-        removal.aor,
-        b">\r\nCall-ID: ",
-        removal.voice.call_id,
-        b"\r\nCSeq: ",
-    ]);
-    sip::number::push_decimal(out, removal.voice.cseq.into());
-    out.extend_from_slice(b" REGISTER\r\n");
-    for token in removal.tokens {
-        out.extend_from_slice(b"Contact: ");
-        write_uri(&how, token, out);
-        out.extend_from_slice(b";expires=0\r\n");
-    }
-    out.extend_from_slice(b"Expires: 0\r\nContent-Length: 0\r\n\r\n");
-}
-
-/// What an OPTIONS of our own says: is anybody there?
-#[derive(Debug)]
-pub(crate) struct Probe<'a> {
-    /// Branch of our Via.
-    pub(crate) branch: &'a [u8],
-    /// `host[:port]` of our Via and Contact.
-    pub(crate) advertise: &'a str,
-    /// Transport token of our Via.
-    pub(crate) transport: &'a str,
-    /// `host:port` of whom we ask.
-    pub(crate) target: core::net::SocketAddr,
-    /// Makes Call-ID and tag.
-    pub(crate) call_id: &'a [u8],
-}
-
-/// Appends an OPTIONS (RFC 3261 §11) that asks whether a node is alive.
-pub(crate) fn write_probe(probe: &Probe<'_>, out: &mut Vec<u8>) {
-    let target = probe.target.to_string();
-    let parts: [&[u8]; 17] = [
-        b"OPTIONS sip:",
-        target.as_bytes(),
-        b" SIP/2.0\r\nVia: SIP/2.0/",
-        probe.transport.as_bytes(),
-        b" ",
-        probe.advertise.as_bytes(),
-        b";branch=",
-        probe.branch,
-        b";rport\r\nMax-Forwards: 70\r\nFrom: <sip:",
-        probe.advertise.as_bytes(),
-        b">;tag=",
-        probe.call_id,
-        b"\r\nTo: <sip:",
-        target.as_bytes(),
-        b">\r\nCall-ID: ",
-        probe.call_id,
-        b"\r\nCSeq: 1 OPTIONS\r\nAccept: application/sdp\r\nContent-Length: 0\r\n\r\n",
-    ];
-    parts.iter().for_each(|part| out.extend_from_slice(part));
 }

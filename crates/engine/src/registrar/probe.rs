@@ -6,13 +6,12 @@ use core::time::Duration;
 use crate::clock::{Mono, Now};
 use crate::core::{Armed, Core, Purpose};
 use crate::event::Event;
+use crate::hop::Hop;
 use crate::ids::NodeId;
 use crate::keys::hex16;
 use crate::limits;
 use crate::output::Outbox;
 use crate::peer::Verdict;
-use crate::registrar::outgoing::{self, Probe};
-use crate::txn::{ClientRequest, Kind};
 
 /// How long a probe is waited for.
 const PROBE_PATIENCE: Duration = Duration::from_secs(4);
@@ -51,34 +50,45 @@ pub(crate) fn on_probe_due(core: &mut Core, now: Now, node: NodeId, out: &mut Ou
     core.timers
         .arm(now.mono.plus(limits::PROBE_INTERVAL), Armed::Probe(node));
     let policy = core.policy.clone();
-    let Some(flow) = core.flow_to(node) else {
+    let Some(hop) = Hop::to(core, &policy, node) else {
         return;
     };
-    let Some(listener) = policy.listeners.get(usize::from(flow.listener.0)) else {
-        return;
-    };
-    let branch = core.txns.new_branch();
     let call_id = hex16(core.entropy.draw());
     let mut bytes = Vec::with_capacity(512);
-    let probe = Probe {
-        branch: branch.as_bytes(),
-        advertise: &listener.advertise,
-        transport: listener.transport.as_str(),
-        target: flow.remote,
-        call_id: &call_id,
-    };
-    outgoing::write_probe(&probe, &mut bytes);
+    write(&hop, &call_id, &mut bytes);
+    let until = now.mono.plus(PROBE_PATIENCE);
     // A full table means that much is under way: any of its answers tells as much as a probe's.
-    let _ = core.txns.start_client(
-        now,
-        ClientRequest {
-            kind: Kind::NonInvite,
-            branch: &branch,
-            flow,
-            bytes: bytes.into(),
-            give_up_at: now.mono.plus(PROBE_PATIENCE),
-            owner: Purpose::Probe(node).pack(),
-        },
+    let _ = hop.send(core, now, bytes, (Purpose::Probe(node), until), out);
+}
+
+/// Appends an OPTIONS (RFC 3261 §11) that asks whether a node is alive.
+fn write(hop: &Hop<'_>, call_id: &[u8; 16], out: &mut Vec<u8>) {
+    let target = hop.flow.remote.to_string();
+    let line = |out: &mut Vec<u8>, parts: &[&[u8]]| {
+        parts.iter().for_each(|part| out.extend_from_slice(part));
+    };
+    line(out, &[b"OPTIONS sip:", target.as_bytes(), b" SIP/2.0\r\n"]);
+    hop.write_via(out);
+    line(
         out,
+        &[
+            b"Max-Forwards: 70\r\nFrom: <sip:",
+            hop.advertise.as_bytes(),
+            b">;tag=",
+            call_id,
+        ],
+    );
+    line(
+        out,
+        &[
+            b"\r\nTo: <sip:",
+            target.as_bytes(),
+            b">\r\nCall-ID: ",
+            call_id,
+        ],
+    );
+    line(
+        out,
+        &[b"\r\nCSeq: 1 OPTIONS\r\nAccept: application/sdp\r\nContent-Length: 0\r\n\r\n"],
     );
 }

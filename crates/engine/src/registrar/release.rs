@@ -11,6 +11,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::clock::{Mono, Now};
 use crate::core::{Core, Purpose};
 use crate::event::{Event, ReleaseOutcome};
+use crate::hop::Hop;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::limits;
 use crate::location::{Binding, Change, Lease, Op};
@@ -18,9 +19,10 @@ use crate::output::Outbox;
 use crate::policy::Mode;
 use crate::registrar::conversation::{Claim, Conversation, ConversationId, Hold, Opener, Phase};
 use crate::registrar::forward;
-use crate::registrar::outgoing::{self, LeaseVoice, Removal};
+use crate::registrar::outgoing::LeaseVoice;
+use crate::registrar::removal::Removal;
 use crate::token;
-use crate::txn::{ClientRequest, Kind};
+use crate::txn::ClientTxn;
 
 /// Begins to give back the lease of a removed binding: puts it in line, for [`pump`] to send.
 pub(crate) fn begin(
@@ -118,8 +120,19 @@ pub(super) fn last_cseq(core: &Core, hash: AorHash, lease: LeaseId) -> u32 {
     of_bindings.chain(of_conversations).max().unwrap_or(0)
 }
 
-/// A CSeq was used on a lease: every binding on it remembers that.
+/// A CSeq was used on a lease: every binding and every other conversation on it remembers that.
 pub(super) fn spend(core: &mut Core, hash: AorHash, lease: LeaseId, cseq: u32) {
+    let conversations: SmallVec<[ConversationId; 4]> = core
+        .conversations
+        .of(hash)
+        .filter(|(_, conversation)| conversation.lease == lease)
+        .map(|(id, _)| id)
+        .collect();
+    for id in conversations {
+        if let Some(conversation) = core.conversations.get_mut(id) {
+            conversation.cseq = conversation.cseq.max(cseq);
+        }
+    }
     let bindings: SmallVec<[BindingId; 4]> = core
         .table
         .bindings_of(hash)
@@ -255,33 +268,35 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
     let Some(until) = lease_end(conversation).filter(|until| *until > now.mono) else {
         return conclude(core, id, ReleaseOutcome::Outlived, out);
     };
-    if is_busy(core, id) {
-        return rest(core, now, id, attempt, until);
-    }
-    let mut node = conversation.node;
-    if !core.peers.is_up(node) {
-        match core.peers.choose(&core.policy.upstream, conversation.hash) {
-            Some(other) => node = other,
-            None => return rest(core, now, id, attempt, until),
+    let under_way = match is_busy(core, id) {
+        true => None,
+        false => say(core, now, id, out),
+    };
+    match under_way {
+        Some(client) => {
+            core.counters.upstream_registers += 1;
+            core.releasing += 1;
+            let attempt = attempt + 1;
+            core.conversations
+                .enter(id, Phase::Releasing { client, attempt });
         }
+        None => rest(core, now, id, attempt, until),
     }
+}
+
+/// Sends the removal; `None` when nobody is there to hear it.
+fn say(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) -> Option<ClientTxn> {
     let policy = core.policy.clone();
-    let Some((flow, listener)) = core
-        .flow_to(node)
-        .and_then(|flow| Some((flow, policy.listeners.get(usize::from(flow.listener.0))?)))
-    else {
-        return rest(core, now, id, attempt, until);
-    };
     let spent = spent(core, id);
-    let Some(conversation) = core.conversations.get_mut(id) else {
-        return;
+    let own = core.conversations.get(id)?;
+    let node = match core.peers.is_up(own.node) {
+        true => own.node,
+        false => core.peers.choose(&policy.upstream, own.hash)?,
     };
+    let hop = Hop::to(core, &policy, node)?;
+    let conversation = core.conversations.get_mut(id)?;
     conversation.node = node;
     conversation.cseq = forward::next_cseq(spent);
-    let (lease, cseq) = (conversation.lease, conversation.cseq);
-    let branch = core.txns.new_branch();
-    let mut bytes = Vec::with_capacity(512);
-    let (call_id, tag) = (core.keys.lease_call_id(lease), core.keys.lease_tag(lease));
     let tokens: SmallVec<[[u8; token::TOKEN_LENGTH]; 2]> = conversation
         .claims
         .iter()
@@ -289,42 +304,22 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
         .map(|claim| token::encode(&core.keys, claim.binding))
         .collect();
     let removal = Removal {
-        branch: branch.as_bytes(),
-        advertise: &listener.advertise,
-        transport: listener.transport.as_str(),
-        token_param: &policy.upstream.token_param,
+        hop: &hop,
         aor: &conversation.aor,
-        voice: LeaseVoice {
-            call_id: &call_id,
-            tag: &tag,
-            cseq,
-            expires: 0,
-        },
+        voice: LeaseVoice::of(&core.keys, conversation.lease, conversation.cseq, 0),
         tokens: &tokens,
     };
-    outgoing::write_removal(&removal, &mut bytes);
-    let request = ClientRequest {
-        kind: Kind::NonInvite,
-        branch: &branch,
-        flow,
-        bytes: bytes.into(),
-        give_up_at: now.mono.plus(policy.upstream.deadline),
-        owner: Purpose::Conversation(id).pack(),
-    };
-    match core.txns.start_client(now, request, out) {
-        Ok(client) => {
-            core.counters.upstream_registers += 1;
-            core.releasing += 1;
-            core.conversations.enter(
-                id,
-                Phase::Releasing {
-                    client,
-                    attempt: attempt + 1,
-                },
-            );
-        }
-        Err(_) => rest(core, now, id, attempt, until),
-    }
+    let mut bytes = Vec::with_capacity(512);
+    removal.write(&mut bytes);
+    let give_up_at = now.mono.plus(policy.upstream.deadline);
+    hop.send(
+        core,
+        now,
+        bytes,
+        (Purpose::Conversation(id), give_up_at),
+        out,
+    )
+    .ok()
 }
 
 /// Whether something else is being said on the lease of a conversation (R6).

@@ -53,10 +53,6 @@ pub(crate) struct RegisterRequest<'a> {
 
 /// What a REGISTER wants.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "lives on the stack for one request only"
-)]
 pub(crate) enum Wish<'a> {
     /// To know who is registered (no Contact).
     Query,

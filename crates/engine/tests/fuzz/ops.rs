@@ -280,7 +280,7 @@ const EXTRAS: [&str; 8] = [
 impl Answer {
     fn write(&self, request: &[u8], nonce: u32) -> Vec<u8> {
         let (status, extra) = match self.status % 10 {
-            0 | 1 | 2 => (200, "Service-Route: <sip:s;lr>\r\n".to_owned()),
+            0..=2 => (200, "Service-Route: <sip:s;lr>\r\n".to_owned()),
             3 | 4 => (
                 401,
                 format!("WWW-Authenticate: Digest realm=\"r\", nonce=\"n{nonce}\"\r\n"),

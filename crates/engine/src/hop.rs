@@ -1,0 +1,77 @@
+//! `Hop`: one way to the main registrar, and what a request that goes there says of us.
+
+use crate::clock::{Mono, Now};
+use crate::core::{Core, Purpose};
+use crate::flow::Flow;
+use crate::ids::NodeId;
+use crate::output::Outbox;
+use crate::peer;
+use crate::policy::Policy;
+use crate::txn::{Branch, ClientRequest, ClientTxn, Full, Kind};
+
+/// One way to a node, for one request.
+#[derive(Debug)]
+pub(crate) struct Hop<'p> {
+    /// Where it goes.
+    pub(crate) flow: Flow,
+    /// Branch of our Via.
+    pub(crate) branch: Branch,
+    /// `host[:port]` of our Via and Contact.
+    pub(crate) advertise: &'p str,
+    /// Transport token of our Via.
+    pub(crate) transport: &'static str,
+    /// Name of the URI parameter that carries a token.
+    pub(crate) token_param: &'p str,
+}
+
+impl<'p> Hop<'p> {
+    /// The way to `node`; `None` while its name has no address.
+    pub(crate) fn to(core: &mut Core, policy: &'p Policy, node: NodeId) -> Option<Self> {
+        let flow = peer::address(&policy.upstream, node)?;
+        let listener = policy.listeners.get(usize::from(flow.listener.0))?;
+        Some(Self {
+            flow,
+            branch: core.txns.new_branch(),
+            advertise: &listener.advertise,
+            transport: listener.transport.as_str(),
+            token_param: &policy.upstream.token_param,
+        })
+    }
+
+    /// Appends our Via header field.
+    pub(crate) fn write_via(&self, out: &mut Vec<u8>) {
+        let parts: [&[u8]; 7] = [
+            b"Via: SIP/2.0/",
+            self.transport.as_bytes(),
+            b" ",
+            self.advertise.as_bytes(),
+            b";branch=",
+            self.branch.as_bytes(),
+            b";rport\r\n",
+        ];
+        parts.iter().for_each(|part| out.extend_from_slice(part));
+    }
+
+    /// Sends a request and waits for its answers until `give_up_at`.
+    ///
+    /// # Errors
+    /// [`Full`] when too much is under way.
+    pub(crate) fn send(
+        &self,
+        core: &mut Core,
+        now: Now,
+        bytes: Vec<u8>,
+        (purpose, give_up_at): (Purpose, Mono),
+        out: &mut Outbox,
+    ) -> Result<ClientTxn, Full> {
+        let request = ClientRequest {
+            kind: Kind::NonInvite,
+            branch: &self.branch,
+            flow: self.flow,
+            bytes: bytes.into(),
+            give_up_at,
+            owner: purpose.pack(),
+        };
+        core.txns.start_client(now, request, out)
+    }
+}
