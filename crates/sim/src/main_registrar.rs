@@ -161,6 +161,9 @@ impl MainRegistrar {
                 bytes
             }
         };
+        if self.personality.temper == Temper::Mute {
+            return Vec::new();
+        }
         vec![Packet {
             from: self.address,
             to: packet.from,
@@ -192,7 +195,7 @@ impl MainRegistrar {
             Temper::Refuses(status) => return (status, Vec::new()),
             Temper::Overloaded(pause) => return (503, vec![format!("Retry-After: {pause}")]),
             Temper::Procrastinates => return (100, Vec::new()),
-            Temper::Normal | Temper::Silent => {}
+            Temper::Normal | Temper::Silent | Temper::Mute => {}
         }
         if self.personality.challenges == Challenges::Always
             && let Err(lines) = self.authenticate(message)

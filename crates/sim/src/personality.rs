@@ -44,8 +44,10 @@ pub enum Nonces {
 pub enum Temper {
     /// It does its work.
     Normal,
-    /// It says nothing.
+    /// It does nothing and says nothing.
     Silent,
+    /// It does its work, but nobody hears of it.
+    Mute,
     /// It answers everything with this status.
     Refuses(u16),
     /// It answers everything with 503 and this Retry-After.

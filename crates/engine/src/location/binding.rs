@@ -223,18 +223,17 @@ impl Binding {
 
     /// What stands for a contact that the main registrar accepted and that is not wanted here: just
     /// enough to give its lease back.
-    pub(crate) fn phantom(id: BindingId, uri: &[u8], lease: Lease) -> Option<Self> {
-        let nowhere = core::net::SocketAddr::from(([0, 0, 0, 0], 0));
-        Some(Self {
+    pub(crate) fn phantom(
+        id: BindingId,
+        contact: ContactText,
+        (flow, stamp): (Flow, Stamp),
+        lease: Lease,
+    ) -> Self {
+        Self {
             id,
-            contact: ContactText::new(uri, b"", b"", b"")?,
-            flow: Flow::udp(crate::flow::ListenerId(0), nowhere),
-            stamp: Stamp {
-                call_id: 0,
-                from_tag: 0,
-                branch: 0,
-                cseq: 0,
-            },
+            contact,
+            flow,
+            stamp,
             asked: 0,
             granted: 0,
             expires_at: Mono::default(),
@@ -242,7 +241,7 @@ impl Binding {
             lease,
             pending: crate::ids::PersistSeq::default(),
             history: [Trace::default(); TRACES],
-        })
+        }
     }
 
     /// Seconds of the promise that remain.

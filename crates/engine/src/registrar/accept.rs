@@ -59,7 +59,7 @@ pub(super) fn on_accepted(
     };
     if let Some(refusal) = untrusted(core, &verdict, out) {
         refuse(core, now, &verdict, &refusal, out);
-        return release::undo(core, id, sent_at.plus_seconds(asking.asked));
+        return release::undo(core, id, &request, sent_at.plus_seconds(asking.asked));
     }
     let seq = match request.wish {
         Wish::Query => PersistSeq::default(),
@@ -70,7 +70,7 @@ pub(super) fn on_accepted(
                 let refusal = Refusal::new(503, "Lease Too Short")
                     .with(RefusalHeader::RetryAfter(core.retry_after()));
                 refuse(core, now, &verdict, &refusal, out);
-                release::undo(core, id, sent_at.plus_seconds(asking.asked));
+                release::undo(core, id, &request, sent_at.plus_seconds(asking.asked));
                 let short = claimed(core, id);
                 remove(core, now, short.into_iter(), RemovalCause::Dropped, out);
                 return;

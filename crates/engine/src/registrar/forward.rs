@@ -220,7 +220,7 @@ pub(super) fn reread<'a>(
 pub(crate) fn on_silence(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
     match core.conversations.enter(id, Phase::between()) {
         Some(Phase::Asking(asking)) => {
-            give_up(core, now, &asking.arrival, out);
+            unanswered(core, now, id, &asking, out);
             finish(core, now, id, out);
         }
         Some(Phase::Releasing { attempt, .. }) => {
@@ -230,6 +230,24 @@ pub(crate) fn on_silence(core: &mut Core, now: Now, id: ConversationId, out: &mu
             core.conversations.enter(id, other);
         }
         None => {}
+    }
+}
+
+/// Nobody answered a REGISTER. It may have been accepted all the same: what the main registrar may
+/// hold and nobody knows of is given back.
+pub(super) fn unanswered(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    asking: &Asking,
+    out: &mut Outbox,
+) {
+    give_up(core, now, &asking.arrival, out);
+    let Ok(message) = Message::parse(&asking.arrival.bytes) else {
+        return;
+    };
+    if let Some(request) = reread(core, &message, asking.arrival.flow) {
+        release::undo(core, id, &request, now.mono.plus_seconds(asking.asked));
     }
 }
 

@@ -14,13 +14,14 @@ use crate::event::{Event, ReleaseOutcome};
 use crate::hop::Hop;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::limits;
-use crate::location::{Binding, Change, Lease, Op};
+use crate::location::{Binding, Change, ContactText, Lease, Op};
 use crate::output::Outbox;
 use crate::policy::Mode;
 use crate::registrar::conversation::{Claim, Conversation, ConversationId, Hold, Opener, Phase};
 use crate::registrar::forward;
 use crate::registrar::outgoing::LeaseVoice;
 use crate::registrar::removal::Removal;
+use crate::registrar::request::RegisterRequest;
 use crate::token;
 use crate::txn::ClientTxn;
 
@@ -181,30 +182,40 @@ pub(super) fn resume(core: &mut Core, now: Now, id: ConversationId, out: &mut Ou
     queue(core, now, id, out);
 }
 
-/// What was just accepted upstream is not wanted here: its contacts are given back.
-pub(super) fn undo(core: &mut Core, id: ConversationId, until: Mono) {
+/// What was just accepted upstream is not wanted here, or may have been accepted without anybody
+/// having heard of it: the contacts that are not committed are given back. The device is known by
+/// its request, should it come again first.
+pub(super) fn undo(
+    core: &mut Core,
+    id: ConversationId,
+    request: &RegisterRequest<'_>,
+    until: Mono,
+) {
+    // In `mirror` the registration is the device's own.
+    if core.policy.mode == Mode::Mirror {
+        return;
+    }
     let Some(conversation) = core.conversations.get_mut(id) else {
         return;
     };
-    let (id_of_lease, cseq, node) = (conversation.lease, conversation.cseq, conversation.node);
     let lease = Lease {
-        id: id_of_lease,
-        cseq,
-        node,
+        id: conversation.lease,
+        cseq: conversation.cseq,
+        node: conversation.node,
         epoch: 0,
         granted: 0,
         until,
     };
-    let mut claims = core::mem::take(&mut conversation.claims);
-    for claim in &mut claims {
-        if let Hold::Reserved(uri) = &claim.hold
-            && let Some(phantom) = Binding::phantom(claim.binding, uri, lease)
+    for (wanted, claim) in request.contacts().iter().zip(&mut conversation.claims) {
+        let text = ContactText::new(wanted.uri, wanted.params.as_bytes(), b"", b"");
+        if !wanted.is_removal()
+            && matches!(claim.hold, Hold::Reserved(_))
+            && let Some(text) = text
         {
+            let sender = (request.flow, request.stamp);
+            let phantom = Binding::phantom(claim.binding, text, sender, lease);
             claim.hold = Hold::Departed(Box::new(phantom));
         }
-    }
-    if let Some(conversation) = core.conversations.get_mut(id) {
-        conversation.claims = claims;
     }
 }
 

@@ -16,7 +16,7 @@ use crate::output::Outbox;
 use crate::policy::Mode;
 use crate::registrar::conversation::{Asking, ConversationId, Hold, Leg, Phase};
 use crate::registrar::decide::flows_match;
-use crate::registrar::forward::{ask, finish, give_up};
+use crate::registrar::forward::{ask, finish, unanswered};
 use crate::registrar::heading::Heading;
 use crate::registrar::relay::{self, Challenge, Restored};
 use crate::registrar::{accept, outage, release};
@@ -64,7 +64,7 @@ fn on_answer(
             return ask(core, now, id, asking.arrival, Leg::Raised, out);
         }
         // RFC 4320 §4.2: nobody is told 408.
-        408 => give_up(core, now, &asking.arrival, out),
+        408 => unanswered(core, now, id, &asking, out),
         500..600 if outage::carry(core, now, &asking.arrival, out) => {}
         _ => {
             on_rejected(core, now, id, &asking, status, out);

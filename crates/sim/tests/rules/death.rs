@@ -388,3 +388,40 @@ fn r9_a_return_that_fails_is_no_return() {
     assert!(world.held(&alice.aor()).is_empty());
     assert_eq!(world.rig.totals().releases, 0);
 }
+
+#[test]
+fn r9_what_was_accepted_without_our_knowledge_is_given_back() {
+    let mut world = World::contact();
+    world.main().personality.challenges = Challenges::Never;
+    world.main().personality.temper = Temper::Mute;
+    let mut alice = alice();
+    let bytes = alice.register();
+    world.send(alice.address, &bytes);
+    world.wait(9);
+    assert_eq!(world.mail(alice.address).last().unwrap().status(), 503);
+    assert_eq!(world.held(&alice.aor()).len(), 1, "it was accepted");
+    world.main().personality.temper = Temper::Normal;
+    world.wait(60);
+    assert!(world.held(&alice.aor()).is_empty());
+    assert_eq!(world.rig.totals().conversations, 0);
+}
+
+#[test]
+fn r9_a_device_that_comes_again_after_silence_is_the_same_to_the_main_registrar() {
+    let mut world = World::contact();
+    world.main().personality.challenges = Challenges::Never;
+    world.main().personality.temper = Temper::Mute;
+    let mut alice = alice();
+    let bytes = alice.register();
+    world.send(alice.address, &bytes);
+    world.wait(9);
+    let before = world.held(&alice.aor());
+    world.main().personality.temper = Temper::Normal;
+    world.wait(2);
+    world.registered(&mut alice);
+    world.wait(60);
+    let after = world.held(&alice.aor());
+    assert_eq!(after.len(), 1);
+    assert_eq!(after[0].uri, before[0].uri);
+    assert_eq!(after[0].call_id, before[0].call_id);
+}

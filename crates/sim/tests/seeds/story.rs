@@ -162,7 +162,8 @@ impl Story {
             0 => main.personality.temper = Temper::Silent,
             1 => main.personality.temper = Temper::Overloaded(5),
             2 => main.personality.temper = Temper::Refuses(500),
-            3..=5 => main.personality.temper = Temper::Normal,
+            3 => main.personality.temper = Temper::Mute,
+            4 | 5 => main.personality.temper = Temper::Normal,
             6 => main.personality.longest = longest,
             7 => main.personality.shortest = shortest,
             8 => {
@@ -284,7 +285,7 @@ impl Story {
     }
 
     /// Where we may take back what we registered, nothing stays behind.
-    fn check_no_ghosts(&mut self) {
+    fn check_no_ghosts(&self) {
         if self.world.rig.engine().counters().registers == 0 {
             return;
         }
