@@ -44,11 +44,9 @@ pub(super) fn find(
     let everything = matches!(request.wish, Wish::RemoveAll);
     let mode = core.policy.mode;
     let mine = |conversation: &Conversation| match &conversation.phase {
-        // A proxy passes everything on as it comes; only a device that is just becoming known must
-        // not become known twice.
-        Phase::Asking(_) if mode == Mode::Mirror => {
-            devices.contains(&None) && is_about(core, conversation, request, devices)
-        }
+        // RFC 3261 §10.2: a phone does not register anew before it has its answer. One that does
+        // waits even for a proxy, lest it become known twice.
+        Phase::Asking(_) if mode == Mode::Mirror => is_about(core, conversation, request, devices),
         _ if mode == Mode::Mirror => false,
         Phase::Asking(asking) => {
             everything
@@ -81,22 +79,24 @@ fn is_about(
         .flatten()
         .filter_map(|id| core.table.binding(*id))
         .any(|binding| binding.lease.id == conversation.lease);
-    let same_device = |claim: &Claim| match &claim.hold {
-        Hold::Committed => devices.contains(&Some(claim.binding)),
-        Hold::Reserved(uri) => request.contacts().iter().any(|wanted| *wanted.uri == **uri),
-        Hold::Departed(binding) => {
-            let sender = identity::Sender::of(request);
-            let same = |wanted| identity::same_device(wanted, sender, binding);
-            request.contacts().iter().any(same)
-        }
-    };
     // A stranger that claims a device's Contact must not get in its way: reserved contacts are the
     // same device's only from the same address.
     let same_source = match &conversation.phase {
         Phase::Asking(asking) => asking.arrival.flow.remote.ip() == request.flow.remote.ip(),
         _ => true,
     };
-    same_lease || (same_source && conversation.claims.iter().any(same_device))
+    let same_device = |claim: &Claim| match &claim.hold {
+        Hold::Committed => devices.contains(&Some(claim.binding)),
+        Hold::Reserved(uri) => {
+            same_source && request.contacts().iter().any(|wanted| *wanted.uri == **uri)
+        }
+        Hold::Departed(binding) => {
+            let sender = identity::Sender::of(request);
+            let same = |wanted| identity::same_device(wanted, sender, binding);
+            request.contacts().iter().any(same)
+        }
+    };
+    same_lease || conversation.claims.iter().any(same_device)
 }
 
 /// Begins a conversation for a request.

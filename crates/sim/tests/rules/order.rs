@@ -103,3 +103,21 @@ fn r11_interleaved_devices_keep_their_order_apart() {
     }
     assert_eq!(world.row(Row::D3), 0);
 }
+
+#[test]
+fn r11_in_mirror_a_phone_that_leaves_before_its_answer_is_served_in_order() {
+    let mut world = World::mirror();
+    let mut alice = alice();
+    world.registered(&mut alice);
+    world.main().personality.challenges = Challenges::Never;
+    world.main().personality.temper = midreg_sim::Temper::Silent;
+    let refresh = alice.register();
+    world.send(alice.address, &refresh);
+    let leave = alice.unregister();
+    world.send(alice.address, &leave);
+    world.main().personality.temper = midreg_sim::Temper::Normal;
+    world.wait(2);
+    assert_eq!(world.mail(alice.address).len(), 2);
+    assert!(world.bound(&alice.aor()).is_empty());
+    assert!(world.held(&alice.aor()).is_empty());
+}
