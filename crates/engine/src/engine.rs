@@ -184,15 +184,18 @@ impl Engine {
     }
 
     /// Bindings whose device did not refresh (R9); one whose refresh is just being asked for
-    /// upstream is given until that is answered.
+    /// upstream is given until that is answered, but no longer than one that came in time may take:
+    /// whoever asks again and again keeps no dead binding.
     fn expire(&mut self, now: Now, out: &mut Outbox) {
         let core = &mut self.core;
         let mut dead = core.table.take_due(now.mono, limits::WORK_PER_TIMEOUT);
         dead.retain(|id| {
-            let asking = core
-                .table
-                .owner(*id)
-                .is_some_and(|aor| core.conversations.is_asking_for(aor, *id));
+            let patience = core.policy.upstream.deadline;
+            let asking = core.table.owner(*id).is_some_and(|aor| {
+                let binding = core.table.binding_of(aor, *id);
+                binding.is_some_and(|binding| now.mono < binding.expires_at.plus(patience))
+                    && core.conversations.is_asking_for(aor, *id)
+            });
             if asking {
                 core.table.rearm(*id, now.mono.plus(limits::EXPIRY_GRACE));
             }
@@ -212,7 +215,7 @@ impl Engine {
         for reply in held {
             registrar::fail_held(&mut self.core, now, reply, out);
         }
-        self.core.table.distrust_pending(seq);
+        self.core.table.lose_pending(seq);
     }
 
     fn on_command(&mut self, now: Now, command: Command, out: &mut Outbox) {

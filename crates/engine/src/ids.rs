@@ -58,6 +58,11 @@ impl AorHash {
     }
 }
 
+impl PersistSeq {
+    /// Stands for a batch that the store could not keep.
+    pub(crate) const LOST: Self = Self(u64::MAX);
+}
+
 impl Slot {
     /// The shard that owns this slot when there are `shards` of them (at least one).
     #[must_use]

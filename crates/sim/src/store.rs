@@ -76,19 +76,15 @@ impl Store {
     /// Takes a batch; says at once what the engine is to be told, if it is to be told anything.
     pub fn take(&mut self, batch: PersistBatch) -> Option<Input<'static>> {
         self.batches += 1;
-        match self.mode {
-            StoreMode::Late => {
-                self.waiting.push_back(batch);
-                None
-            }
-            StoreMode::AtOnce if self.waiting.is_empty() => Some(self.keep(batch)),
-            // Order is kept: what came before is not durable yet.
-            StoreMode::AtOnce => {
-                self.waiting.push_back(batch);
-                None
-            }
-            StoreMode::Failing => Some(Input::PersistFailed(batch.seq)),
+        // Order is kept: nothing is settled before what came before it.
+        if self.mode == StoreMode::Late || !self.waiting.is_empty() {
+            self.waiting.push_back(batch);
+            return None;
         }
+        Some(match self.mode {
+            StoreMode::Failing => Input::PersistFailed(batch.seq),
+            StoreMode::AtOnce | StoreMode::Late => self.keep(batch),
+        })
     }
 
     /// Settles the oldest batch that waits, as the mode has it.

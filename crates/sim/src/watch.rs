@@ -5,6 +5,7 @@
 //! * No 408 (RFC 4320 §4.2).
 //! * `Expires` and the requester's Contact agree (R4).
 //! * Upstream, CSeq grows with every new transaction of a Call-ID, and there is only our Via (R6).
+//! * No promise that the store could not repeat after a crash (DESIGN §4, Durability).
 //! * No binding that a main registrar never accepted, none promised for longer than its lease, and
 //!   no lease longer than what a main registrar granted (R1, R4).
 
@@ -25,6 +26,8 @@ pub struct Watch {
     keys: Keys,
     mode: Mode,
     aors: BTreeSet<String>,
+    /// Branches of queries: their answers promise nothing.
+    queries: BTreeSet<String>,
     /// Copies of requests that arrived, less final answers, by sender and branch.
     unanswered: BTreeMap<(SocketAddr, String), i64>,
     /// Branch and CSeq of the last new transaction of a Call-ID upstream.
@@ -39,6 +42,7 @@ impl Watch {
             keys: Keys::derive(&SECRET),
             mode,
             aors: BTreeSet::new(),
+            queries: BTreeSet::new(),
             unanswered: BTreeMap::new(),
             upstream: BTreeMap::new(),
         }
@@ -56,6 +60,9 @@ impl Watch {
             .unanswered
             .entry((packet.from, packet.branch()))
             .or_default() += 1;
+        if !message.has(sip::Name::Contact) {
+            self.queries.insert(packet.branch());
+        }
         if let Some(aor) = aor(packet) {
             self.aors.insert(aor);
         }
@@ -101,6 +108,33 @@ impl Watch {
                 return Err(format!("CSeq {cseq} after {last} on one lease"));
             }
             *last = cseq;
+        }
+        Ok(())
+    }
+
+    /// Whether a 200 promises its receiver no more than the store holds.
+    ///
+    /// # Errors
+    /// What it promises too much.
+    pub fn promised(&self, packet: &Packet, rig: &Rig) -> Result<(), String> {
+        if packet.status() != 200 || self.queries.contains(&packet.branch()) {
+            return Ok(());
+        }
+        let Some(aor) = aor(packet) else {
+            return Ok(());
+        };
+        for binding in rig.bindings(&aor) {
+            let promised = packet.promised(&binding.contact).unwrap_or(0);
+            if binding.remote != packet.to || promised == 0 {
+                continue;
+            }
+            let durable = rig.store().row(binding.id).map_or(0, |row| row.granted);
+            if promised > durable {
+                let contact = binding.contact;
+                return Err(format!(
+                    "{contact} is promised {promised} s, the store knows of {durable} s"
+                ));
+            }
         }
         Ok(())
     }

@@ -288,7 +288,8 @@ impl World {
             return;
         }
         for packet in sent {
-            let verdict = self.watch.sent(&packet);
+            let promised = self.watch.promised(&packet, &self.rig);
+            let verdict = self.watch.sent(&packet).and(promised);
             self.post(packet);
             verdict.unwrap_or_else(|fault| panic!("{fault}"));
         }

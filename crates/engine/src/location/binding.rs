@@ -3,7 +3,7 @@
 use crate::clock::{Mono, Seconds};
 use crate::event::Trace;
 use crate::flow::Flow;
-use crate::ids::{BindingId, LeaseId, NodeId};
+use crate::ids::{BindingId, LeaseId, NodeId, PersistSeq};
 use crate::location::change::{Registration, Stamp};
 
 /// How many decisions are kept for `explain`.
@@ -31,7 +31,7 @@ pub struct Binding {
     /// What the main registrar holds for it.
     pub lease: Lease,
     /// Whether an answer about this binding may go out, or must wait for the store to catch up.
-    pub pending: crate::ids::PersistSeq,
+    pub pending: PersistSeq,
     /// Last decisions, newest first.
     pub history: [Trace; TRACES],
 }
@@ -126,9 +126,7 @@ impl ContactText {
             if param.is("+sip.instance") {
                 instance = place(sip::header::contact::instance_text(value));
             } else if param.is("reg-id") {
-                reg_id = core::str::from_utf8(value)
-                    .ok()
-                    .and_then(|v| v.parse().ok());
+                reg_id = sip::header::contact::reg_id_number(value);
             } else if param.is("expires") && lifetime == (0, 0) {
                 let (name, value) = (place(param.name), param.value.map(place));
                 let before = params.get(..usize::from(name.0.saturating_sub(base)));
@@ -239,9 +237,24 @@ impl Binding {
             expires_at: Mono::default(),
             proved_at: Mono::default(),
             lease,
-            pending: crate::ids::PersistSeq::default(),
+            pending: PersistSeq::default(),
             history: [Trace::default(); TRACES],
         }
+    }
+
+    /// The batch that an answer listing this binding must wait for. One that the store has lost is
+    /// listed without ado: whom it promises something is asked elsewhere.
+    pub(crate) fn waits_for(&self) -> PersistSeq {
+        match self.is_lost() {
+            true => PersistSeq::default(),
+            false => self.pending,
+        }
+    }
+
+    /// Whether the store failed to keep what is said here: nothing may be promised on it before it
+    /// is written anew.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.pending == PersistSeq::LOST
     }
 
     /// Seconds of the promise that remain.

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::clock::Mono;
 use crate::event::Trace;
-use crate::ids::{AorHash, BindingId, SLOTS, Slot};
+use crate::ids::{AorHash, BindingId, PersistSeq, SLOTS, Slot};
 use crate::location::binding::Binding;
 use crate::location::change::{Change, Op, Refresh, Registration};
 use crate::location::place::{Places, Ref};
@@ -162,21 +162,22 @@ impl Table {
     }
 
     /// Replies about this binding wait for this batch from now on.
-    pub(crate) fn wait_for(&mut self, id: BindingId, seq: crate::ids::PersistSeq) {
+    pub(crate) fn wait_for(&mut self, id: BindingId, seq: PersistSeq) {
         if let Some(binding) = self.binding_mut(id) {
             binding.pending = binding.pending.max(seq);
         }
     }
 
-    /// Leases of bindings that waited for a batch which the store did not keep are not trusted any
-    /// more, so that the next REGISTER writes them anew.
-    pub(crate) fn distrust_pending(&mut self, seq: crate::ids::PersistSeq) {
+    /// Bindings that waited for a batch which the store did not keep are lost to it, so that the
+    /// next REGISTER goes upstream and writes them anew.
+    pub(crate) fn lose_pending(&mut self, seq: PersistSeq) {
         let records = self
             .slots
             .iter_mut()
             .flat_map(|slot| slot.records.iter_mut());
         for binding in records.flat_map(Record::bindings_mut) {
             if binding.pending == seq {
+                binding.pending = PersistSeq::LOST;
                 binding.lease.epoch = 0;
             }
         }

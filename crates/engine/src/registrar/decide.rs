@@ -156,7 +156,9 @@ fn repeated(facts: &Facts<'_, '_>) -> Option<Decision> {
         match stamp.cseq.cmp(&own.cseq) {
             core::cmp::Ordering::Less => return Some(disorder),
             core::cmp::Ordering::Equal if !asks_the_same => return Some(disorder),
-            core::cmp::Ordering::Equal if stamp.branch == own.branch => replayed += 1,
+            core::cmp::Ordering::Equal if stamp.branch == own.branch && !binding.is_lost() => {
+                replayed += 1;
+            }
             _ => {}
         }
     }
@@ -226,6 +228,7 @@ pub(crate) fn carried(
             .all(|(wanted, device)| {
                 device.is_some_and(|binding| {
                     !wanted.is_removal()
+                        && !binding.is_lost()
                         && unchanged(wanted, request, binding)
                         && flows_match(&request.flow, &binding.flow, policy.flow_match)
                         && binding.lease.usable(now) > 0

@@ -40,7 +40,7 @@ use crate::output::Outbox;
 use crate::policy::Mode;
 use crate::txn::{RequestMatch, ServerKey};
 use decide::{ChallengeState, Facts, FlowProof, Grave, UpstreamState, asked, flows_match, want};
-use decision::{AbsorbReason, Decision, Refusal, RefusalHeader, Row};
+use decision::{Decision, Refusal, RefusalHeader, Row};
 use heading::Heading;
 use request::{RegisterRequest, Role, Wanted, Wish};
 
@@ -83,7 +83,7 @@ fn act(core: &mut Core, now: Now, request: &RegisterRequest<'_>, out: &mut Outbo
     match decision {
         Decision::Reject(refusal) => refuse(core, request.message, request.flow, refusal, out),
         Decision::Replay | Decision::Answer => answer(core, now, request, &devices, out),
-        Decision::Absorb { reason, .. } => absorb(core, now, request, &devices, reason, out),
+        Decision::Absorb { .. } => absorb(core, now, request, &devices, out),
         Decision::Forward(reason) => forward::start(core, now, request, &devices, reason, out),
         Decision::Leave => leave(core, now, request, &devices, out),
         Decision::Unavailable => {
@@ -218,36 +218,38 @@ fn absorb(
     now: Now,
     request: &RegisterRequest<'_>,
     devices: &[Option<BindingId>],
-    reason: AbsorbReason,
     out: &mut Outbox,
 ) {
-    let mut unsaved: Vec<Change> = Vec::new();
+    let mut refreshes: SmallVec<[Refresh; 2]> = SmallVec::new();
     for (wanted, id) in request.contacts().iter().zip(devices) {
-        let Some((id, last)) = id
-            .and_then(|id| core.table.binding_of(request.aor_hash, id))
-            .map(|b| (b.id, b.granted))
-        else {
-            continue;
-        };
-        let Some(refresh) = refresh(core, now, request, wanted, id) else {
-            continue;
-        };
-        let change = Change::of(id, Op::Refresh(refresh));
-        // The stored row promises a restart no more than one interval (DESIGN §4): a longer one
-        // must be known to the store before it is said.
-        if refresh.granted > last && reason == AbsorbReason::Refresh {
+        if let Some(refresh) = id.and_then(|id| refresh(core, now, request, wanted, id)) {
+            refreshes.push(refresh);
+        }
+    }
+    renew(core, now, &refreshes, out);
+    answer(core, now, request, devices, out);
+}
+
+/// Applies refreshes. The stored row promises a restart no more than one interval (DESIGN §4): a
+/// longer one must be known to the store before it is said.
+fn renew(core: &mut Core, now: Now, refreshes: &[Refresh], out: &mut Outbox) {
+    let mut unsaved: Vec<Change> = Vec::new();
+    for refresh in refreshes {
+        let change = Change::of(refresh.binding, Op::Refresh(*refresh));
+        let known = core.table.binding_of(refresh.aor, refresh.binding);
+        if known.is_some_and(|binding| refresh.granted > binding.granted) {
             unsaved.push(change);
         } else {
             core.table.apply(change);
         }
     }
-    if !unsaved.is_empty() {
-        let (seq, _) = core.commit(now, unsaved, out);
-        for id in devices.iter().flatten() {
-            core.table.wait_for(*id, seq);
-        }
+    if unsaved.is_empty() {
+        return;
     }
-    answer(core, now, request, devices, out);
+    let (seq, _) = core.commit(now, unsaved, out);
+    for refresh in refreshes {
+        core.table.wait_for(refresh.binding, seq);
+    }
 }
 
 /// The renewed promise to one contact: what it wants, as far as the lease holds.
@@ -303,7 +305,7 @@ fn answer(
     let listed = listed(core, request, devices);
     let seq = listed
         .iter()
-        .map(|binding| binding.pending)
+        .map(|binding| binding.waits_for())
         .max()
         .unwrap_or_default();
     let own = devices

@@ -8,7 +8,7 @@ use crate::clock::Now;
 use crate::core::Core;
 use crate::gate::{ReadyReply, Repeat};
 use crate::ids::BindingId;
-use crate::location::{Binding, Change, Op, Refresh};
+use crate::location::{Binding, Refresh};
 use crate::output::Outbox;
 use crate::registrar::conversation::Arrival;
 use crate::registrar::decide::carried;
@@ -16,7 +16,7 @@ use crate::registrar::decision::Row;
 use crate::registrar::forward::reread;
 use crate::registrar::reply::{self, Listing};
 use crate::registrar::request::RegisterRequest;
-use crate::registrar::{devices_of, listed, refresh};
+use crate::registrar::{devices_of, listed, refresh, renew};
 
 /// D14: a pure refresh whose renewal got no usable answer is carried by what is left of its lease.
 /// Whether it was.
@@ -32,10 +32,7 @@ pub(super) fn carry(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Outb
         return false;
     };
     core.counters.decided(Row::D14);
-    for refresh in refreshes {
-        core.table
-            .apply(Change::of(refresh.binding, Op::Refresh(refresh)));
-    }
+    renew(core, now, &refreshes, out);
     let listed = listed(core, &request, &devices);
     let own = devices
         .iter()
@@ -50,7 +47,7 @@ pub(super) fn carry(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Outb
     };
     let seq = listed
         .iter()
-        .map(|binding| binding.pending)
+        .map(|binding| binding.waits_for())
         .max()
         .unwrap_or_default();
     let mut bytes = Vec::with_capacity(1024);

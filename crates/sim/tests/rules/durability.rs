@@ -193,3 +193,37 @@ fn what_the_store_never_answers_for_does_not_pile_up_for_ever() {
     world.wait(40);
     assert_eq!(world.rig.totals(), Totals::default());
 }
+
+#[test]
+fn what_the_store_lost_is_neither_replayed_nor_carried() {
+    let mut world = World::contact();
+    world.rig.set_store(StoreMode::Failing);
+    world.main().personality.challenges = midreg_sim::Challenges::Never;
+    let mut alice = alice();
+    let bytes = alice.register();
+    assert_eq!(world.exchange(&alice, &bytes).status(), 503);
+    let again = world.exchange(&alice, &bytes);
+    assert_eq!(again.status(), 503, "no replay of what is not kept");
+    world.main().personality.temper = midreg_sim::Temper::Overloaded(3);
+    let refresh = alice.register();
+    assert_eq!(world.exchange(&alice, &refresh).status(), 503);
+    world.main().personality.temper = midreg_sim::Temper::Normal;
+    world.rig.set_store(StoreMode::AtOnce);
+    assert_eq!(world.registered(&mut alice).status(), 200);
+    let refresh = alice.register();
+    assert_eq!(locally(&mut world, &alice, &refresh).status(), 200);
+}
+
+#[test]
+fn a_longer_interval_is_written_in_an_outage_too() {
+    let (mut world, mut alice) = settled_under(contact());
+    world.touch(|rig| rig.command(engine::command::Command::Resync { tag: 0 }));
+    world.main().personality.temper = midreg_sim::Temper::Overloaded(3);
+    world.rig.set_store(StoreMode::Late);
+    alice.expires = Some(900);
+    let refresh = alice.register();
+    assert!(world.try_exchange(&alice, &refresh).is_none());
+    world.touch(midreg_sim::Rig::catch_up);
+    let mail = world.mail(alice.address);
+    assert_eq!(mail[0].promised(alice.contact()), Some(900));
+}

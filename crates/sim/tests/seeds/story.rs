@@ -181,7 +181,9 @@ impl Story {
             }
             _ => {
                 self.world.rig.set_store(StoreMode::Failing);
-                self.world.touch(midreg_sim::Rig::settle_one);
+                while self.world.rig.store().waiting() > 0 {
+                    self.world.touch(midreg_sim::Rig::settle_one);
+                }
             }
         }
     }
