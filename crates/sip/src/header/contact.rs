@@ -31,6 +31,9 @@ pub struct ContactAddr<'a> {
     pub instance: Option<&'a [u8]>,
     /// The flow's number within the instance, at least 1.
     pub reg_id: Option<u32>,
+    /// Whether one of these parameters is there more than once, which RFC 3261 §7.3.1 forbids; the
+    /// first counts.
+    pub ambiguous: bool,
 }
 
 impl<'a> Contact<'a> {
@@ -63,6 +66,7 @@ impl<'a> ContactAddr<'a> {
             q: known.q.and_then(|text| QValue::parse(text).ok()),
             instance: known.instance.map(without_angles),
             reg_id: known.reg_id.and_then(parse_reg_id),
+            ambiguous: known.ambiguous,
         })
     }
 
@@ -79,6 +83,7 @@ struct Known<'a> {
     q: Option<&'a [u8]>,
     instance: Option<&'a [u8]>,
     reg_id: Option<&'a [u8]>,
+    ambiguous: bool,
 }
 
 impl<'a> Known<'a> {
@@ -90,8 +95,9 @@ impl<'a> Known<'a> {
             13 if param.is("+sip.instance") => &mut self.instance,
             _ => return,
         };
-        if slot.is_none() {
-            *slot = Some(unquote(param.value.unwrap_or_default()));
+        match slot {
+            Some(_) => self.ambiguous = true,
+            None => *slot = Some(unquote(param.value.unwrap_or_default())),
         }
     }
 }
@@ -99,6 +105,11 @@ impl<'a> Known<'a> {
 /// The bare instance within the value of a `+sip.instance` parameter.
 pub fn instance_text(value: &[u8]) -> &[u8] {
     without_angles(unquote(value))
+}
+
+/// The number in the value of a `reg-id` parameter.
+pub fn reg_id_number(value: &[u8]) -> Option<u32> {
+    parse_reg_id(unquote(value))
 }
 
 fn without_angles(text: &[u8]) -> &[u8] {
