@@ -4,7 +4,7 @@
 use crate::core::Core;
 use crate::ids::BindingId;
 use crate::policy::Overflow;
-use crate::registrar::conversation::Hold;
+use crate::registrar::conversation::{Hold, Phase};
 use crate::registrar::decision::{Refusal, RefusalHeader};
 use crate::registrar::request::RegisterRequest;
 
@@ -52,12 +52,14 @@ pub(crate) fn check(
     }
 }
 
-/// Addresses reserved for other new devices of this AoR whose registration is under way; those of
-/// this request's own earlier legs aside.
+/// Addresses reserved for other new devices of this AoR that the main registrar is just being asked
+/// about; those of this request's own earlier legs aside. One that was challenged and has not
+/// answered does not count: it may be anybody, and it is checked again when it does.
 fn reserved(core: &Core, request: &RegisterRequest<'_>) -> usize {
     let own = |uri: &[u8]| request.contacts().iter().any(|wanted| wanted.uri == uri);
     core.conversations
         .of(request.aor_hash)
+        .filter(|(_, conversation)| matches!(conversation.phase, Phase::Asking(_)))
         .flat_map(|(_, conversation)| &conversation.claims)
         .filter(|claim| matches!(&claim.hold, Hold::Reserved(uri) if !own(uri)))
         .count()

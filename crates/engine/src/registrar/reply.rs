@@ -127,10 +127,7 @@ pub(crate) fn write_refusal(
             });
         }
         RefusalHeader::Unsupported => {
-            for name in [Name::Require, Name::ProxyRequire] {
-                unknown_tags(heading.message, name)
-                    .for_each(|tag| response.header("Unsupported", tag));
-            }
+            response.header_with("Unsupported", |out| write_unsupported(heading.message, out));
         }
         RefusalHeader::Allow => response.header("Allow", ALLOW),
     }
@@ -138,6 +135,17 @@ pub(crate) fn write_refusal(
         response.header("Server", server.as_bytes());
     }
     response.finish(b"");
+}
+
+/// One list, no longer than those that it answers: nobody is to be flooded by way of us.
+fn write_unsupported(message: &Message<'_>, out: &mut Vec<u8>) {
+    let names = [Name::Require, Name::ProxyRequire].into_iter();
+    let mut separator: &[u8] = b"";
+    for tag in names.flat_map(|name| unknown_tags(message, name)) {
+        out.extend_from_slice(separator);
+        out.extend_from_slice(tag);
+        separator = b",";
+    }
 }
 
 /// Appends a refusal in place of an answer that must not go out as it is.
