@@ -4,6 +4,9 @@ use core::time::Duration;
 
 /// Contacts in one REGISTER.
 pub const CONTACTS_PER_REGISTER: usize = 8;
+/// Bytes of a REGISTER: what is kept of one until it is answered, and room for it to grow on its way
+/// upstream and still fit a datagram.
+pub const REGISTER_BYTES: usize = 16 * 1024;
 /// Registrations under way at the main registrar, challenges awaiting their second leg included.
 pub const CONVERSATIONS: usize = 65_536;
 /// The same for one AoR, so that a stranger cannot use up everybody's share through one name.
@@ -31,6 +34,9 @@ pub const CHALLENGE_LIFE: Duration = Duration::from_secs(32);
 pub const TOMBSTONE_LIFE: Duration = Duration::from_secs(32);
 /// First pause before a release is tried again; doubles each time.
 pub const RELEASE_BACKOFF: Duration = Duration::from_secs(4);
+/// How long it is tried to give back what a request without credentials may have been granted
+/// without an answer: a main registrar that ignores strangers ignores their removal as well.
+pub const UNPROVED_RELEASE_LIFE: u32 = 32;
 /// Longest pause between two tries of a release.
 pub const RELEASE_BACKOFF_MAX: Duration = Duration::from_secs(300);
 /// Pause between probes of a main registrar that does not answer.

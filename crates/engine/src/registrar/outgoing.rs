@@ -78,14 +78,22 @@ pub(crate) fn write(
     let mut text = Vec::with_capacity(256);
     via(&mut patch, message, how, &mut text);
     max_forwards(&mut patch, message, &mut text);
-    if let Some(route) = message.header(Name::Route) {
-        own_route(&mut patch, &route);
-    }
-    if let Voice::Lease(voice) = how.voice {
-        identity(&mut patch, message, voice, &mut text);
-        message
-            .headers_named(Name::Path)
-            .for_each(|path| patch.remove_header(&path));
+    match how.voice {
+        Voice::Device => {
+            if let Some(route) = message.header(Name::Route) {
+                own_route(&mut patch, &route);
+            }
+        }
+        Voice::Lease(voice) => {
+            identity(&mut patch, message, voice, &mut text);
+            // Where our own request goes is ours to say: a Route of the device's could lead it past
+            // the main registrar to somebody who accepts anything.
+            for name in [Name::Path, Name::Route] {
+                message
+                    .headers_named(name)
+                    .for_each(|header| patch.remove_header(&header));
+            }
+        }
     }
     lifetime(&mut patch, message, contacts, how, &mut text);
     if !contacts.is_empty() {

@@ -309,6 +309,9 @@ fn read_contact<'a>(
     if !matches!(uri.scheme, Scheme::Sip | Scheme::Sips) {
         return Err(Refusal::new(400, "Unsupported scheme in Contact"));
     }
+    if contact.ambiguous {
+        return Err(Refusal::new(400, "A Contact Parameter Twice"));
+    }
     let asked = match contact.expires {
         Some(delta) => Some(delta.0),
         None if contact.expires_malformed() => Some(MALFORMED_EXPIRES),
