@@ -40,16 +40,26 @@ fn r18_ones_own_device_does_not_count() {
 }
 
 #[test]
-fn r18_those_under_way_count() {
+fn r18_those_that_the_main_registrar_is_being_asked_about_count() {
     let mut world = World::new(limited(1, Overflow::Reject));
+    world.main().personality.temper = midreg_sim::Temper::Silent;
     let mut first = phone(1);
     let bytes = first.register();
-    let challenge = world.exchange(&first, &bytes);
+    world.send(first.address, &bytes);
     let mut second = phone(2);
     let bytes = second.register();
     assert_eq!(locally(&mut world, &second, &bytes).status(), 403);
+}
+
+#[test]
+fn r18_those_that_were_challenged_are_checked_when_they_answer() {
+    let mut world = World::new(limited(1, Overflow::Reject));
+    let (mut first, mut second) = (phone(1), phone(2));
+    let bytes = first.register();
+    let challenge = world.exchange(&first, &bytes);
+    assert_eq!(world.registered(&mut second).status(), 200);
     let bytes = first.answer(&challenge);
-    assert_eq!(world.exchange(&first, &bytes).status(), 200);
+    assert_eq!(locally(&mut world, &first, &bytes).status(), 403);
 }
 
 #[test]

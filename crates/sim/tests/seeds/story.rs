@@ -22,7 +22,15 @@ pub(crate) struct Story {
     actors: Vec<Actor>,
     mode: Mode,
     challenges: Challenges,
+    credentials: Credentials,
     step: u64,
+}
+
+/// Whether phones bring credentials without being asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Credentials {
+    WhenAsked,
+    Always,
 }
 
 impl Story {
@@ -42,15 +50,27 @@ impl Story {
         }
         let aors = 1 + rng.index(3);
         let phones = 2 + rng.index(5);
-        let actors = (0..phones)
+        let credentials = match rng.chance(50) {
+            true => Credentials::Always,
+            false => Credentials::WhenAsked,
+        };
+        let mut actors: Vec<Actor> = (0..phones)
             .map(|number| actor(&mut rng, number, aors, world.now()))
             .collect();
+        if challenges == Challenges::Never && credentials == Credentials::Always {
+            let line = "Authorization: Digest username=\"u\", realm=\"r\", nonce=\"n\", \
+                        uri=\"sip:example.org\", response=\"0\"";
+            for actor in &mut actors {
+                actor.phone.headers.push(line.to_owned());
+            }
+        }
         Self {
             rng,
             world,
             actors,
             mode,
             challenges,
+            credentials,
             step: 0,
         }
     }
@@ -282,8 +302,12 @@ impl Story {
                 assert_eq!(copies, 1, "phone {number} is not held once at {uri}");
             }
         }
-        // In `mirror` what a phone leaves behind is its own; where we are challenged, it runs out.
-        if self.mode == Mode::Contact && self.challenges == Challenges::Never {
+        // In `mirror` what a phone leaves behind is its own; where we are challenged, or a request
+        // without credentials met silence, it runs out.
+        if self.mode == Mode::Contact
+            && self.challenges == Challenges::Never
+            && self.credentials == Credentials::Always
+        {
             self.check_no_ghosts();
         }
         let totals = self.world.rig.totals();
