@@ -85,7 +85,7 @@ pub(super) fn on_accepted(
 /// R1 and R11: acceptances that prove nothing.
 fn untrusted(core: &mut Core, verdict: &Verdict<'_, '_>, out: &mut Outbox) -> Option<Refusal> {
     let request = verdict.request;
-    if core.policy.mode == Mode::Mirror || request.credentials == Credentials::Present {
+    if verdict.asking.mode == Mode::Mirror || request.credentials == Credentials::Present {
         return None;
     }
     let stale = devices_of(core, request).iter().flatten().any(|id| {
@@ -344,7 +344,7 @@ fn granted(
     binding: BindingId,
 ) -> Grant {
     let policy = &core.policy;
-    let fallback = match policy.mode {
+    let fallback = match verdict.asking.mode {
         Mode::Mirror => asked(wanted, &policy.registration),
         Mode::Contact => verdict.asking.asked,
     };
@@ -374,7 +374,7 @@ fn registration(
     };
     let registration = &core.policy.registration;
     let asked = asked(wanted, registration);
-    let (promise, expires_at) = match core.policy.mode {
+    let (promise, expires_at) = match verdict.asking.mode {
         // The main registrar's own promise, which the device is told as it stands.
         Mode::Mirror => (seconds, lease.until),
         Mode::Contact => {
@@ -471,7 +471,7 @@ fn evict(
 fn answer(core: &mut Core, now: Now, verdict: &Verdict<'_, '_>, seq: PersistSeq, out: &mut Outbox) {
     let mut bytes = Vec::with_capacity(1024);
     let mut lines = Vec::with_capacity(512);
-    match core.policy.mode {
+    match verdict.asking.mode {
         Mode::Mirror => {
             mirrored_contacts(core, verdict, &mut lines);
             relay::write_proxied(verdict.response, Some(&lines), &mut bytes);
@@ -492,7 +492,7 @@ fn answer(core: &mut Core, now: Now, verdict: &Verdict<'_, '_>, seq: PersistSeq,
 fn who_repeats(core: &Core, verdict: &Verdict<'_, '_>) -> Repeat {
     let contacts = verdict.request.contacts();
     let all_bound = !contacts.is_empty()
-        && core.policy.mode == Mode::Contact
+        && verdict.asking.mode == Mode::Contact
         && claimed(core, verdict.id).iter().all(|id| {
             core.table
                 .binding(*id)

@@ -15,6 +15,7 @@ use crate::flow::Flow;
 use crate::ids::{AorHash, BindingId, LeaseId, NodeId, PersistSeq};
 use crate::limits;
 use crate::location::Binding;
+use crate::policy::Mode;
 use crate::registrar::decision::ForwardReason;
 use crate::timers::TimerToken;
 use crate::txn::{ClientTxn, ServerTxn};
@@ -101,6 +102,9 @@ pub(crate) struct Asking {
     pub(crate) asked: Seconds,
     /// Which try it is.
     pub(crate) leg: Leg,
+    /// The mode it was sent in: its answer is read and passed on in the same, whatever holds by
+    /// then.
+    pub(crate) mode: Mode,
 }
 
 /// Which try a forwarded REGISTER is.
@@ -125,6 +129,17 @@ pub(crate) struct Arrival {
     pub(crate) at: Mono,
     /// Why it goes upstream.
     pub(crate) reason: ForwardReason,
+    /// Whether others of its AoR wait for it.
+    pub(crate) turn: Turn,
+}
+
+/// Whether others of its AoR wait for a request, and it for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Only those about the same lease or device.
+    AmongOthers,
+    /// All: it is about all of them (R8).
+    Alone,
 }
 
 /// Who begins a conversation.

@@ -19,7 +19,7 @@ use crate::registrar::decide::want;
 use crate::registrar::decision::ForwardReason;
 use crate::registrar::heading::Heading;
 use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Voice};
-use crate::registrar::request::{RegisterRequest, Role};
+use crate::registrar::request::{Credentials, RegisterRequest, Role};
 use crate::registrar::{claims, joining, outage, release, reply, unavailable};
 use crate::token;
 use crate::txn::Kind;
@@ -46,6 +46,7 @@ pub(crate) fn start(
         txn,
         at: now.mono,
         reason,
+        turn: joining::turn(core, request),
     };
     place(core, now, request, devices, arrival, out);
 }
@@ -64,6 +65,7 @@ fn place(
     let Some(id) = found else {
         return give_up(core, now, &arrival, out);
     };
+    let id = joining::ahead_on_lease(core, id).unwrap_or(id);
     let Some(conversation) = core.conversations.get_mut(id) else {
         return;
     };
@@ -106,9 +108,11 @@ pub(super) fn ask(
         arrival,
         asked,
         leg,
+        mode: core.policy.mode,
     };
     core.conversations
         .enter(id, Phase::Asking(Box::new(asking)));
+    release::postpone(core, now, id, out);
 }
 
 /// Sends an arrival; the lifetime asked for, or `None` when it could not be sent.
@@ -247,7 +251,11 @@ pub(super) fn unanswered(
         return;
     };
     if let Some(request) = reread(core, &message, asking.arrival.flow) {
-        release::undo(core, id, &request, now.mono.plus_seconds(asking.asked));
+        let lifetime = match request.credentials {
+            Credentials::Present => asking.asked,
+            Credentials::Absent => asking.asked.min(limits::UNPROVED_RELEASE_LIFE),
+        };
+        release::undo(core, id, &request, now.mono.plus_seconds(lifetime));
     }
 }
 

@@ -9,8 +9,9 @@ use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::limits;
 use crate::policy::Mode;
 use crate::registrar::conversation::{
-    Arrival, Claim, Conversation, ConversationId, Hold, Opener, Phase,
+    Arrival, Claim, Conversation, ConversationId, Hold, Opener, Phase, Turn,
 };
+use crate::registrar::decide::flows_match;
 use crate::registrar::decision::ForwardReason;
 use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::{forward, identity};
@@ -41,7 +42,7 @@ pub(super) fn find(
     if let Some(id) = challenged(core, request) {
         return Some(id);
     }
-    let everything = matches!(request.wish, Wish::RemoveAll);
+    let everything = turn(core, request) == Turn::Alone;
     let mode = core.policy.mode;
     let mine = |conversation: &Conversation| match &conversation.phase {
         // RFC 3261 §10.2: a phone does not register anew before it has its answer. One that does
@@ -64,7 +65,38 @@ pub(super) fn find(
 
 /// `Contact: *` waits for all that is under way, and all that comes later waits for it (R8).
 fn is_barrier(arrival: &Arrival) -> bool {
-    arrival.reason == ForwardReason::RemoveAll
+    arrival.turn == Turn::Alone
+}
+
+/// Whether all of the AoR wait for a request. A stranger's `Contact: *` is nobody's barrier: it must
+/// have come by a proved flow, or answer a challenge.
+pub(super) fn turn(core: &Core, request: &RegisterRequest<'_>) -> Turn {
+    let rule = core.policy.registration.flow_match;
+    let is_proved = || {
+        let mut bindings = core.table.bindings_of(request.aor_hash);
+        bindings.any(|binding| flows_match(&request.flow, &binding.flow, rule))
+    };
+    match request.wish {
+        Wish::RemoveAll if is_proved() || challenged(core, request).is_some() => Turn::Alone,
+        _ => Turn::AmongOthers,
+    }
+}
+
+/// Another conversation with a REGISTER under way on the lease of `id`, for which what is to be said
+/// there must wait (R6).
+pub(super) fn ahead_on_lease(core: &Core, id: ConversationId) -> Option<ConversationId> {
+    let own = core.conversations.get(id)?;
+    if core.policy.mode == Mode::Mirror {
+        return None;
+    }
+    core.conversations
+        .of(own.hash)
+        .find(|(other, conversation)| {
+            *other != id
+                && conversation.lease == own.lease
+                && matches!(conversation.phase, Phase::Asking(_))
+        })
+        .map(|(other, _)| other)
 }
 
 /// Whether a conversation is about the lease or the device of a request.

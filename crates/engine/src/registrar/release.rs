@@ -350,6 +350,30 @@ fn is_busy(core: &Core, id: ConversationId) -> bool {
         })
 }
 
+/// A device speaks on the lease of `id`: other returns of that lease make way, and are tried again
+/// later (R6).
+pub(super) fn postpone(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
+    let Some(own) = core.conversations.get(id) else {
+        return;
+    };
+    let lease = own.lease;
+    let in_the_way: SmallVec<[(ConversationId, ClientTxn, u32); 1]> = core
+        .conversations
+        .of(own.hash)
+        .filter(|(other, conversation)| *other != id && conversation.lease == lease)
+        .filter_map(|(other, conversation)| match conversation.phase {
+            Phase::Releasing { client, attempt } => Some((other, client, attempt)),
+            _ => None,
+        })
+        .collect();
+    for (other, client, attempt) in in_the_way {
+        core.txns.cancel_client(client);
+        core.releasing = core.releasing.saturating_sub(1);
+        retry(core, now, other, attempt, out);
+        pump(core, now, out);
+    }
+}
+
 /// When the last of the departed bindings' leases ends by itself.
 fn lease_end(conversation: &Conversation) -> Option<Mono> {
     conversation

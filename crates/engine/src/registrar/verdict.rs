@@ -57,7 +57,7 @@ fn on_answer(
     match status {
         200..300 => accept::on_accepted(core, now, id, &asking, response, sent_at, out),
         401 | 407 => challenge(core, now, id, &asking, response, out),
-        423 if core.policy.mode != Mode::Mirror
+        423 if asking.mode != Mode::Mirror
             && asking.leg == Leg::First
             && learn_min_expires(core, id, &asking, response, out) =>
         {
@@ -147,7 +147,7 @@ pub(super) fn relay_answer(
         return;
     };
     let mut bytes = Vec::with_capacity(response.bytes().len() + 256);
-    match core.policy.mode {
+    match asking.mode {
         Mode::Mirror => relay::write_proxied(response, None, &mut bytes),
         Mode::Contact => {
             let heading = Heading::of(&request, asking.arrival.flow);
