@@ -58,7 +58,7 @@ impl Engine {
             }
             Input::PersistFailed(seq) => self.on_persist_failed(now, seq, out),
             Input::Policy(policy) => {
-                self.core.peers.adopt(&policy.upstream);
+                registrar::adopt(&mut self.core, now, &policy.upstream);
                 self.core.policy = policy;
             }
             Input::Command(command) => self.on_command(now, command, out),

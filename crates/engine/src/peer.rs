@@ -8,6 +8,7 @@
 use crate::clock::{Mono, Seconds};
 use crate::ids::{AorHash, NodeId};
 use crate::policy::{Balance, UpstreamPolicy};
+use crate::timers::TimerToken;
 
 /// The nodes of the main registrar, by [`NodeId`].
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ struct Peer {
     last_heard: Mono,
     /// Shortest lifetime it takes, learnt from its 423 (R5).
     min_expires: Seconds,
+    /// The timer of its next probe.
+    probe: Option<TimerToken>,
 }
 
 impl Peers {
@@ -94,6 +97,25 @@ impl Peers {
         }
         peer.down_since = Some(now);
         Verdict::WentDown
+    }
+
+    /// The nodes that are down.
+    pub(crate) fn down_nodes(&self) -> impl Iterator<Item = NodeId> {
+        let down = |(_, peer): &(usize, &Peer)| peer.down_since.is_some();
+        let nodes = self.nodes.iter().enumerate().filter(down);
+        nodes.map(|(at, _)| NodeId(at as u16))
+    }
+
+    /// Remembers the timer of a node's next probe.
+    pub(crate) fn set_probe(&mut self, node: NodeId, timer: TimerToken) {
+        if let Some(peer) = self.node_mut(node) {
+            peer.probe = Some(timer);
+        }
+    }
+
+    /// Hands out the timers of all probes: they know the nodes by their old places.
+    pub(crate) fn take_probes(&mut self) -> impl Iterator<Item = TimerToken> {
+        self.nodes.iter_mut().filter_map(|peer| peer.probe.take())
     }
 
     /// Shortest lifetime that a node takes.

@@ -35,6 +35,7 @@ use crate::event::{Event, RemovalCause, Trace};
 use crate::flow::Flow;
 use crate::gate::{HeldReply, ReadyReply, Repeat};
 use crate::ids::{AorHash, BindingId, PersistSeq};
+use crate::limits;
 use crate::location::{Binding, Change, Op, Refresh};
 use crate::output::Outbox;
 use crate::policy::Mode;
@@ -45,7 +46,7 @@ use heading::Heading;
 use request::{RegisterRequest, Role, Wanted, Wish};
 
 pub(crate) use forward::{on_silence, on_timer};
-pub(crate) use probe::{mark_silent, mark_unreachable, on_probe_due};
+pub(crate) use probe::{adopt, mark_silent, mark_unreachable, on_probe_due};
 pub(crate) use verdict::on_final;
 
 /// A REGISTER arrived.
@@ -57,6 +58,10 @@ pub(crate) fn on_register(
     out: &mut Outbox,
 ) {
     core.counters.registers += 1;
+    if message.bytes().len() > limits::REGISTER_BYTES {
+        let refusal = Refusal::new(513, "Message Too Large");
+        return refuse(core, message, flow, refusal, out);
+    }
     let role = match core.policy.mode {
         Mode::Mirror => Role::Proxy,
         Mode::Contact => Role::Registrar,

@@ -3,6 +3,8 @@
 
 use core::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::clock::{Mono, Now};
 use crate::core::{Armed, Core, Purpose};
 use crate::event::Event;
@@ -12,6 +14,7 @@ use crate::keys::hex16;
 use crate::limits;
 use crate::output::Outbox;
 use crate::peer::Verdict;
+use crate::policy::UpstreamPolicy;
 
 /// How long a probe is waited for.
 const PROBE_PATIENCE: Duration = Duration::from_secs(4);
@@ -37,8 +40,25 @@ pub(crate) fn mark_unreachable(core: &mut Core, now: Now, node: NodeId, out: &mu
 fn went_down(core: &mut Core, now: Now, node: NodeId, verdict: Verdict, out: &mut Outbox) {
     if verdict == Verdict::WentDown {
         out.event(Event::UpstreamDown { node });
-        core.timers
-            .arm(now.mono.plus(limits::PROBE_INTERVAL), Armed::Probe(node));
+        // At once, because one request that it chose to ignore on a quiet night looks the same.
+        arm(core, node, now.mono);
+    }
+}
+
+fn arm(core: &mut Core, node: NodeId, at: Mono) {
+    let timer = core.timers.arm(at, Armed::Probe(node));
+    core.peers.set_probe(node, timer);
+}
+
+/// Takes over a new list of nodes; those that are down are probed on in their new places.
+pub(crate) fn adopt(core: &mut Core, now: Now, upstream: &UpstreamPolicy) {
+    for timer in core.peers.take_probes() {
+        core.timers.cancel(timer);
+    }
+    core.peers.adopt(upstream);
+    let down: SmallVec<[NodeId; 4]> = core.peers.down_nodes().collect();
+    for node in down {
+        arm(core, node, now.mono.plus(limits::PROBE_INTERVAL));
     }
 }
 
@@ -47,8 +67,7 @@ pub(crate) fn on_probe_due(core: &mut Core, now: Now, node: NodeId, out: &mut Ou
     if core.peers.is_up(node) || !core.peers.exists(node) {
         return;
     }
-    core.timers
-        .arm(now.mono.plus(limits::PROBE_INTERVAL), Armed::Probe(node));
+    arm(core, node, now.mono.plus(limits::PROBE_INTERVAL));
     let policy = core.policy.clone();
     let Some(hop) = Hop::to(core, &policy, node) else {
         return;
