@@ -147,7 +147,7 @@ impl Core {
         reply: ReadyReply<'_>,
         out: &mut Outbox,
     ) {
-        match self.gate.admit(seq, reply) {
+        match self.gate.admit(now.mono, seq, reply) {
             Admission::Go => self.send(now, reply, out),
             Admission::Held => {}
             // The store is too far behind: the peer repeats its request, and is answered then.
@@ -175,7 +175,11 @@ impl Core {
     /// Sends replies that the gate let go.
     pub(crate) fn send_held(&mut self, now: Now, held: Vec<HeldReply>, out: &mut Outbox) {
         for held in held {
-            self.send(now, held.ready(), out);
+            if !held.is_stale(now.mono) {
+                self.send(now, held.ready(), out);
+            } else if let Some(txn) = held.ready().txn {
+                self.txns.abandon_server(txn);
+            }
         }
     }
 

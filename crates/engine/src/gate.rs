@@ -4,12 +4,18 @@
 //! numbered; the store acknowledges them in order; a reply held for batch *n* goes out when *n* is
 //! durable, and turns into 503 when the store could not keep it.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
+use crate::clock::Mono;
 use crate::flow::Flow;
 use crate::ids::PersistSeq;
 use crate::limits;
 use crate::txn::ServerTxn;
+
+/// How long a promise may be held and still be told as it stands: it counts from when it was made,
+/// and the margin of a lease (DESIGN §2) covers no more.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Replies that wait for the store.
 #[derive(Debug, Default)]
@@ -23,6 +29,7 @@ pub(crate) struct Gate {
 #[derive(Debug)]
 pub(crate) struct HeldReply {
     seq: PersistSeq,
+    since: Mono,
     flow: Flow,
     txn: Option<ServerTxn>,
     status: u16,
@@ -57,6 +64,13 @@ pub(crate) enum Repeat {
 }
 
 impl HeldReply {
+    /// Whether it promises what is no longer so. Its device repeats the request (UDP), and D2 tells
+    /// it what is left.
+    pub(crate) fn is_stale(&self, now: Mono) -> bool {
+        let promises = self.txn.is_none() || self.repeat == Repeat::ByBinding;
+        promises && !self.flow.transport.is_stream() && self.since.plus(FRESH) < now
+    }
+
     /// As it may go now.
     pub(crate) fn ready(&self) -> ReadyReply<'_> {
         let Self {
@@ -100,7 +114,7 @@ impl Gate {
     }
 
     /// Lets a reply pass, or keeps it until `seq` is durable.
-    pub(crate) fn admit(&mut self, seq: PersistSeq, reply: ReadyReply<'_>) -> Admission {
+    pub(crate) fn admit(&mut self, now: Mono, seq: PersistSeq, reply: ReadyReply<'_>) -> Admission {
         if self.is_durable(seq) {
             return Admission::Go;
         }
@@ -117,6 +131,7 @@ impl Gate {
         } = reply;
         self.held.push_back(HeldReply {
             seq,
+            since: now,
             flow,
             txn,
             status,
@@ -175,13 +190,16 @@ mod tests {
     #[test]
     fn a_reply_goes_when_its_batch_is_durable_and_not_before() {
         let mut gate = Gate::default();
-        assert_eq!(gate.admit(PersistSeq(0), reply(b"plain")), Admission::Go);
+        assert_eq!(
+            gate.admit(Mono(0), PersistSeq(0), reply(b"plain")),
+            Admission::Go
+        );
         let (one, two) = (gate.issue(), gate.issue());
-        assert_eq!(gate.admit(one, reply(b"one")), Admission::Held);
-        assert_eq!(gate.admit(two, reply(b"two")), Admission::Held);
+        assert_eq!(gate.admit(Mono(0), one, reply(b"one")), Admission::Held);
+        assert_eq!(gate.admit(Mono(0), two, reply(b"two")), Admission::Held);
         let gone = gate.persisted(one);
         assert_eq!(gone.iter().map(|r| &*r.bytes).collect::<Vec<_>>(), [b"one"]);
-        assert_eq!(gate.admit(one, reply(b"again")), Admission::Go);
+        assert_eq!(gate.admit(Mono(0), one, reply(b"again")), Admission::Go);
         assert_eq!(gate.persisted(two).len(), 1);
         assert_eq!(gate.held(), 0);
     }
@@ -190,8 +208,8 @@ mod tests {
     fn a_failed_batch_hands_back_only_its_own_replies() {
         let mut gate = Gate::default();
         let (one, two) = (gate.issue(), gate.issue());
-        gate.admit(one, reply(b"one"));
-        gate.admit(two, reply(b"two"));
+        gate.admit(Mono(0), one, reply(b"one"));
+        gate.admit(Mono(0), two, reply(b"two"));
         assert_eq!(&*gate.failed(one)[0].bytes, b"one");
         assert_eq!(gate.held(), 1);
     }
@@ -201,8 +219,8 @@ mod tests {
         let mut gate = Gate::default();
         let seq = gate.issue();
         for _ in 0..limits::HELD_REPLIES {
-            assert_eq!(gate.admit(seq, reply(b"x")), Admission::Held);
+            assert_eq!(gate.admit(Mono(0), seq, reply(b"x")), Admission::Held);
         }
-        assert_eq!(gate.admit(seq, reply(b"x")), Admission::Full);
+        assert_eq!(gate.admit(Mono(0), seq, reply(b"x")), Admission::Full);
     }
 }

@@ -128,6 +128,14 @@ impl Watch {
             if binding.remote != packet.to || promised == 0 {
                 continue;
             }
+            let until = rig.now().0 / 1000 + u64::from(promised);
+            // In `mirror` the main registrar's own words are passed on.
+            if self.mode == Mode::Contact && until > u64::from(binding.lease_left) {
+                let contact = binding.contact;
+                return Err(format!(
+                    "{contact} is promised {promised} s beyond its lease"
+                ));
+            }
             let durable = rig.store().row(binding.id).map_or(0, |row| row.granted);
             if promised > durable {
                 let contact = binding.contact;

@@ -227,3 +227,19 @@ fn a_longer_interval_is_written_in_an_outage_too() {
     let mail = world.mail(alice.address);
     assert_eq!(mail[0].promised(alice.contact()), Some(900));
 }
+
+#[test]
+fn a_promise_that_was_held_too_long_is_not_told_as_it_stood() {
+    let mut world = World::contact();
+    world.rig.set_store(StoreMode::Late);
+    world.main().personality.challenges = midreg_sim::Challenges::Never;
+    let mut alice = alice();
+    let bytes = alice.register();
+    world.send(alice.address, &bytes);
+    world.wait(20);
+    world.touch(midreg_sim::Rig::catch_up);
+    assert!(world.mail(alice.address).is_empty());
+    let repeated = world.exchange(&alice, &bytes);
+    assert_eq!(repeated.promised(alice.contact()), Some(280));
+    assert_eq!(world.main().registers(), 1);
+}
