@@ -282,7 +282,7 @@ impl Story {
         }
     }
 
-    fn check_peace(&mut self) {
+    fn check_peace(&self) {
         for (number, actor) in self.actors.iter().enumerate() {
             if actor.purpose != Purpose::Stay {
                 continue;
