@@ -15,6 +15,7 @@ use crate::peer::is_upstream;
 use crate::policy::Side;
 use crate::registrar::decision::{Refusal, RefusalHeader};
 use crate::registrar::heading::Heading;
+use crate::registrar::request::{Role, check_extensions, check_request_uri};
 use crate::registrar::{self, reply};
 use crate::token;
 use crate::txn::ResponseMatch;
@@ -56,7 +57,8 @@ fn on_request(
         let refusal = Refusal::new(fault.status, fault.reason);
         return registrar::refuse(core, message, flow, refusal, out);
     }
-    if is_exhausted(message) {
+    // OPTIONS may be answered all the same: it asks who stands at this hop (RFC 3261 §11).
+    if is_exhausted(message) && method != Method::Options {
         // RFC 3261 §16.3 step 3.
         return registrar::refuse(core, message, flow, Refusal::new(483, "Too Many Hops"), out);
     }
@@ -90,7 +92,7 @@ fn side(core: &Core, flow: Flow) -> Side {
 /// OPTIONS: to ourselves, what we can do (RFC 3261 §11.2); to a device, whether it is there, so that
 /// a main registrar that qualifies its contacts is told no lie (R17).
 fn capabilities(core: &mut Core, message: &Message<'_>, flow: Flow, out: &mut Outbox) {
-    if let Some(refusal) = absence(core, message, flow) {
+    if let Some(refusal) = misunderstanding(message).or_else(|| absence(core, message, flow)) {
         return registrar::refuse(core, message, flow, refusal, out);
     }
     let heading = Heading::of(message, flow);
@@ -98,6 +100,13 @@ fn capabilities(core: &mut Core, message: &Message<'_>, flow: Flow, out: &mut Ou
     out.transmit(heading.way_back(), |buf| {
         reply::write_capabilities(&heading, keys, server, buf);
     });
+}
+
+/// Why a request to ourselves is not understood (RFC 3261 §8.2.2).
+fn misunderstanding(message: &Message<'_>) -> Option<Refusal> {
+    check_request_uri(message)
+        .and_then(|()| check_extensions(message, Role::Registrar))
+        .err()
 }
 
 /// Why the device that a request addresses by its token cannot be had. Only the main registrar may

@@ -538,7 +538,7 @@ fn restored(
         tag: &core
             .keys
             .to_tag(request.heading.call_id, request.heading.from_tag),
-        contacts: lines,
+        contacts: Some(lines),
         expires: listing.expires,
         challenge: Challenge::Verbatim,
     };

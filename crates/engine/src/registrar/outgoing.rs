@@ -76,6 +76,7 @@ pub(crate) fn write(
 ) {
     let mut patch = Patch::new(message);
     let mut text = Vec::with_capacity(256);
+    version(&mut patch, message);
     via(&mut patch, message, how, &mut text);
     max_forwards(&mut patch, message, &mut text);
     match how.voice {
@@ -105,6 +106,16 @@ pub(crate) fn write(
             });
     }
     patch.write(out);
+}
+
+/// RFC 3261 §7.1: read in any case, sent in upper case.
+fn version(patch: &mut Patch<'_, '_>, message: &Message<'_>) {
+    let text = message.version();
+    if text != b"SIP/2.0"
+        && let Some(span) = message.span_of(text)
+    {
+        patch.replace(span, b"SIP/2.0");
+    }
 }
 
 /// Our Via: on top of the device's where we proxy, alone where we speak ourselves.

@@ -32,8 +32,8 @@ pub(crate) struct Restored<'a> {
     pub(crate) came_by: crate::flow::Flow,
     /// To-tag.
     pub(crate) tag: &'a [u8],
-    /// Contact lines, with their line ends; empty for none.
-    pub(crate) contacts: &'a [u8],
+    /// Contact lines, with their line ends; empty for none. `None` leaves those of the answer.
+    pub(crate) contacts: Option<&'a [u8]>,
     /// Value of the Expires header, where there is one to say.
     pub(crate) expires: Option<crate::clock::Seconds>,
     /// Whether challenges are marked stale: the device's password was right (R5).
@@ -75,7 +75,9 @@ pub(crate) fn write_restored(response: &Message<'_>, how: &Restored<'_>, out: &m
         patch.replace_value(&theirs, &text);
     }
     expires(&mut patch, response, how.expires, &mut text);
-    replace_contacts(&mut patch, response, how.contacts);
+    if let Some(contacts) = how.contacts {
+        replace_contacts(&mut patch, response, contacts);
+    }
     // A Path in the answer is the one between us and the main registrar.
     response
         .headers_named(Name::Path)

@@ -47,18 +47,26 @@ fn begin<'o>(
         Some(via) => response.vias_of(message, via, heading.flow.remote.into()),
         None => response.copy(message, Name::Via),
     }
-    response.copy(message, Name::From);
+    copy_single(&mut response, message, Name::From);
     match (heading.to_tag, message.header(Name::To)) {
         (ToTag::Absent, Some(to)) => response.header_with("To", |out| {
             out.extend_from_slice(to.value);
             out.extend_from_slice(b";tag=");
             out.extend_from_slice(&keys.to_tag(heading.call_id, heading.from_tag));
         }),
-        _ => response.copy(message, Name::To),
+        _ => copy_single(&mut response, message, Name::To),
     }
-    response.copy(message, Name::CallId);
-    response.copy(message, Name::CSeq);
+    copy_single(&mut response, message, Name::CallId);
+    copy_single(&mut response, message, Name::CSeq);
     response
+}
+
+/// Copies a header field of which there is only one: what is wrong with a request that has two is
+/// not repeated in its answer.
+fn copy_single(response: &mut Response<'_>, message: &Message<'_>, name: Name) {
+    if let Some(header) = message.header(name) {
+        response.header(name.as_str(), header.value);
+    }
 }
 
 /// Appends a 200 that lists bindings.

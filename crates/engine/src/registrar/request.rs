@@ -129,7 +129,7 @@ impl<'a> RegisterRequest<'a> {
             message,
             flow,
             via: Some(via),
-            from_tag: from_tag(message),
+            from_tag: read_from_tag(message)?,
             call_id: read_call_id(message)?,
             to_tag,
         };
@@ -194,7 +194,7 @@ pub(crate) fn from_tag<'a>(message: &Message<'a>) -> &'a [u8] {
 }
 
 /// The syntax check has parsed the Request-URI: only its scheme is left to be looked at.
-fn check_request_uri(message: &Message<'_>) -> Result<(), Refusal> {
+pub(crate) fn check_request_uri(message: &Message<'_>) -> Result<(), Refusal> {
     let uri = message.request().map_or(&b""[..], |line| line.uri);
     let scheme = uri.split(|byte| *byte == b':').next().unwrap_or_default();
     match scheme.eq_ignore_ascii_case(b"sip") || scheme.eq_ignore_ascii_case(b"sips") {
@@ -204,7 +204,7 @@ fn check_request_uri(message: &Message<'_>) -> Result<(), Refusal> {
 }
 
 /// RFC 3261 §8.2.2.3 and §16.3 step 5.
-fn check_extensions(message: &Message<'_>, role: Role) -> Result<(), Refusal> {
+pub(crate) fn check_extensions(message: &Message<'_>, role: Role) -> Result<(), Refusal> {
     let required = match role {
         Role::Registrar => unknown_tags(message, Name::Require).next().is_some(),
         Role::Proxy => false,
@@ -238,6 +238,20 @@ fn read_aor(message: &Message<'_>, aor: &mut AorBuf) -> Result<ToTag, Refusal> {
     Ok(ToTag::of(Some(&to)))
 }
 
+/// The From must be sound, because on a lease its tag is replaced by ours; a tag may be missing (RFC
+/// 2543), but not be empty.
+fn read_from_tag<'a>(message: &Message<'a>) -> Result<&'a [u8], Refusal> {
+    let bad = Refusal::new(400, "Bad From");
+    let from = message.header(Name::From).ok_or(bad)?;
+    let from = NameAddr::parse(from.value).map_err(|_| bad)?;
+    Uri::parse(from.uri).map_err(|_| bad)?;
+    match (from.tag(), from.param("tag")) {
+        (None, None) => Ok(b""),
+        (Some(tag), _) if !tag.is_empty() => Ok(tag),
+        _ => Err(bad),
+    }
+}
+
 fn top_via<'a>(message: &Message<'a>) -> Result<Via<'a>, Refusal> {
     message
         .values(Name::Via)
@@ -246,11 +260,12 @@ fn top_via<'a>(message: &Message<'a>) -> Result<Via<'a>, Refusal> {
         .ok_or(Refusal::new(400, "Bad Via"))
 }
 
+/// RFC 3261 §25.1: `word [ "@" word ]`, which has neither space nor control characters.
 fn read_call_id<'a>(message: &Message<'a>) -> Result<&'a [u8], Refusal> {
     message
         .header(Name::CallId)
         .map(|header| header.value)
-        .filter(|value| !value.is_empty())
+        .filter(|value| !value.is_empty() && value.iter().all(u8::is_ascii_graphic))
         .ok_or(Refusal::new(400, "Bad Call-ID"))
 }
 
@@ -296,6 +311,10 @@ fn read_wish<'a>(message: &Message<'a>) -> Result<Wish<'a>, Refusal> {
             400,
             "Contact * Needs Expires 0 and Nothing Else",
         )),
+        // A Contact that names nobody is no query: without one, the field is not there.
+        (false, true) if message.header(Name::Contact).is_some() => {
+            Err(Refusal::new(400, "Bad Contact"))
+        }
         (false, true) => Ok(Wish::Query),
         (false, false) => Ok(Wish::Contacts(wanted)),
     }

@@ -134,7 +134,7 @@ fn challenge(
     relay_answer(core, now, asking, response, marked, out);
 }
 
-/// Passes the main registrar's answer on to the device, without Contacts.
+/// Passes the main registrar's answer on to the device, without our Contacts.
 pub(super) fn relay_answer(
     core: &mut Core,
     now: Now,
@@ -146,6 +146,7 @@ pub(super) fn relay_answer(
     let Ok(request) = Message::parse(&asking.arrival.bytes) else {
         return;
     };
+    let status = response.status().unwrap_or(500);
     let mut bytes = Vec::with_capacity(response.bytes().len() + 256);
     match asking.mode {
         Mode::Mirror => relay::write_proxied(response, None, &mut bytes),
@@ -156,7 +157,8 @@ pub(super) fn relay_answer(
                 request: &request,
                 came_by: asking.arrival.flow,
                 tag: &tag,
-                contacts: b"",
+                // Those of a redirection are not ours: they say where to go (RFC 3261 §21.3).
+                contacts: (!(300..400).contains(&status)).then_some(b""),
                 expires: None,
                 challenge,
             };
@@ -166,7 +168,7 @@ pub(super) fn relay_answer(
     let reply = ReadyReply {
         flow: asking.arrival.flow,
         txn: Some(asking.arrival.txn),
-        status: response.status().unwrap_or(500),
+        status,
         repeat: Repeat::ByTransaction,
         bytes: &bytes,
     };
