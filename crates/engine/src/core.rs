@@ -121,7 +121,12 @@ impl Core {
         mut changes: Vec<Change>,
         out: &mut Outbox,
     ) -> (PersistSeq, SmallVec<[Box<Binding>; 2]>) {
-        let seq = self.gate.issue();
+        let written = changes.iter().filter_map(|change| match &change.op {
+            Op::Register(registration) => Some(registration.binding),
+            Op::Refresh(refresh) => Some(refresh.binding),
+            Op::Remove { .. } | Op::Spent { .. } | Op::Distrust { .. } => None,
+        });
+        let seq = self.gate.issue(written.collect());
         for change in &mut changes {
             if let Op::Register(registration) = &mut change.op {
                 registration.pending = seq;

@@ -8,6 +8,7 @@ use crate::core::{Armed, Core, Purpose};
 use crate::counters::Counters;
 use crate::dispatch;
 use crate::event::{Event, Explained, RemovalCause};
+use crate::gate::Failed;
 use crate::ids::{BindingId, ShardId};
 use crate::input::{Input, TransportError};
 use crate::limits;
@@ -208,14 +209,19 @@ impl Engine {
     /// The store did not keep a batch: what waited for it is answered 503, and since memory and
     /// store differ now, the main registrar is asked again at the next REGISTER.
     fn on_persist_failed(&mut self, now: Now, seq: crate::PersistSeq, out: &mut Outbox) {
-        let held = self.core.gate.failed(seq);
+        let Failed { held, written } = self.core.gate.failed(seq);
         out.event(Event::PersistFailed {
             replies: held.len(),
         });
         for reply in held {
             registrar::fail_held(&mut self.core, now, reply, out);
         }
-        self.core.table.lose_pending(seq);
+        match written {
+            Some(written) => written
+                .into_iter()
+                .for_each(|id| self.core.table.lose(id, seq)),
+            None => self.core.table.lose_all(seq),
+        }
     }
 
     fn on_command(&mut self, now: Now, command: Command, out: &mut Outbox) {

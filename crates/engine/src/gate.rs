@@ -5,11 +5,13 @@
 //! durable, and turns into 503 when the store could not keep it.
 
 use core::time::Duration;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+
+use smallvec::SmallVec;
 
 use crate::clock::Mono;
 use crate::flow::Flow;
-use crate::ids::PersistSeq;
+use crate::ids::{BindingId, PersistSeq};
 use crate::limits;
 use crate::txn::ServerTxn;
 
@@ -22,13 +24,28 @@ const FRESH: Duration = Duration::from_secs(1);
 pub(crate) struct Gate {
     issued: PersistSeq,
     durable: PersistSeq,
-    held: VecDeque<HeldReply>,
+    /// By the batch they wait for, so that a long line costs nothing at each acknowledgement.
+    held: BTreeMap<PersistSeq, Vec<HeldReply>>,
+    replies: usize,
+    /// What the batches write that the store has not settled yet, oldest first.
+    unsettled: VecDeque<(PersistSeq, Written)>,
+}
+
+/// The bindings that a batch writes.
+pub(crate) type Written = SmallVec<[BindingId; 2]>;
+
+/// What hangs on a batch that the store could not keep.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    /// Replies that must not go as they are.
+    pub(crate) held: Vec<HeldReply>,
+    /// What it would have written; `None` when too many batches wait for that to be remembered.
+    pub(crate) written: Option<Written>,
 }
 
 /// A reply that waits for the store.
 #[derive(Debug)]
 pub(crate) struct HeldReply {
-    seq: PersistSeq,
     since: Mono,
     flow: Flow,
     txn: Option<ServerTxn>,
@@ -102,9 +119,13 @@ pub(crate) enum Admission {
 }
 
 impl Gate {
-    /// The number of the next batch.
-    pub(crate) fn issue(&mut self) -> PersistSeq {
+    /// The number of the next batch, which writes these bindings.
+    pub(crate) fn issue(&mut self, written: Written) -> PersistSeq {
         self.issued = PersistSeq(self.issued.0 + 1);
+        if self.unsettled.len() >= limits::UNSETTLED_BATCHES {
+            self.unsettled.pop_front();
+        }
+        self.unsettled.push_back((self.issued, written));
         self.issued
     }
 
@@ -118,10 +139,10 @@ impl Gate {
         if self.is_durable(seq) {
             return Admission::Go;
         }
-        if self.held.len() >= limits::HELD_REPLIES {
+        if self.replies >= limits::HELD_REPLIES {
             return Admission::Full;
         }
-        debug_assert!(self.held.back().is_none_or(|last| last.seq <= self.issued));
+        debug_assert!(seq <= self.issued, "a reply that waits for nothing");
         let ReadyReply {
             flow,
             txn,
@@ -129,8 +150,8 @@ impl Gate {
             repeat,
             bytes,
         } = reply;
-        self.held.push_back(HeldReply {
-            seq,
+        self.replies += 1;
+        self.held.entry(seq).or_default().push(HeldReply {
             since: now,
             flow,
             txn,
@@ -145,29 +166,39 @@ impl Gate {
     pub(crate) fn persisted(&mut self, seq: PersistSeq) -> Vec<HeldReply> {
         debug_assert!(seq <= self.issued, "an acknowledgement of nothing");
         self.durable = self.durable.max(seq);
-        let durable = self.durable;
-        self.take(|held| held.seq <= durable)
+        while self
+            .unsettled
+            .front()
+            .is_some_and(|(batch, _)| *batch <= seq)
+        {
+            self.unsettled.pop_front();
+        }
+        let later = self.held.split_off(&PersistSeq(seq.0.saturating_add(1)));
+        let due = core::mem::replace(&mut self.held, later);
+        let due: Vec<HeldReply> = due.into_values().flatten().collect();
+        self.replies -= due.len();
+        due
     }
 
-    /// The store could not keep this batch. Hands out the replies that must not go as they are.
-    pub(crate) fn failed(&mut self, seq: PersistSeq) -> Vec<HeldReply> {
+    /// The store could not keep this batch. Hands out what hangs on it.
+    pub(crate) fn failed(&mut self, seq: PersistSeq) -> Failed {
         // The batch will not be asked for again: what follows must not wait for it.
         self.durable = self.durable.max(seq);
-        self.take(|held| held.seq == seq)
+        let at = self
+            .unsettled
+            .binary_search_by_key(&seq, |(batch, _)| *batch);
+        let batch = at.ok().and_then(|at| self.unsettled.remove(at));
+        let held = self.held.remove(&seq).unwrap_or_default();
+        self.replies -= held.len();
+        Failed {
+            held,
+            written: batch.map(|(_, written)| written),
+        }
     }
 
     /// Number of replies waiting.
     pub(crate) fn held(&self) -> usize {
-        self.held.len()
-    }
-
-    fn take(&mut self, goes: impl Fn(&HeldReply) -> bool) -> Vec<HeldReply> {
-        // Replies about older records may wait for older batches, so the order is not strict.
-        let (out, rest): (Vec<_>, Vec<_>) = core::mem::take(&mut self.held)
-            .into_iter()
-            .partition(|held| goes(held));
-        self.held = rest.into();
-        out
+        self.replies
     }
 }
 
@@ -194,7 +225,7 @@ mod tests {
             gate.admit(Mono(0), PersistSeq(0), reply(b"plain")),
             Admission::Go
         );
-        let (one, two) = (gate.issue(), gate.issue());
+        let (one, two) = (gate.issue(Written::new()), gate.issue(Written::new()));
         assert_eq!(gate.admit(Mono(0), one, reply(b"one")), Admission::Held);
         assert_eq!(gate.admit(Mono(0), two, reply(b"two")), Admission::Held);
         let gone = gate.persisted(one);
@@ -207,17 +238,17 @@ mod tests {
     #[test]
     fn a_failed_batch_hands_back_only_its_own_replies() {
         let mut gate = Gate::default();
-        let (one, two) = (gate.issue(), gate.issue());
+        let (one, two) = (gate.issue(Written::new()), gate.issue(Written::new()));
         gate.admit(Mono(0), one, reply(b"one"));
         gate.admit(Mono(0), two, reply(b"two"));
-        assert_eq!(&*gate.failed(one)[0].bytes, b"one");
+        assert_eq!(&*gate.failed(one).held[0].bytes, b"one");
         assert_eq!(gate.held(), 1);
     }
 
     #[test]
     fn held_replies_are_bounded() {
         let mut gate = Gate::default();
-        let seq = gate.issue();
+        let seq = gate.issue(Written::new());
         for _ in 0..limits::HELD_REPLIES {
             assert_eq!(gate.admit(Mono(0), seq, reply(b"x")), Admission::Held);
         }

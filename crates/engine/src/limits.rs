@@ -23,6 +23,9 @@ pub const RELEASES: usize = 262_144;
 pub const RELEASES_IN_FLIGHT: usize = 64;
 /// Answers waiting for the store.
 pub const HELD_REPLIES: usize = 65_536;
+/// Batches of which is remembered what they write until the store has settled them; what more of
+/// them write is looked for, should they fail.
+pub const UNSETTLED_BATCHES: usize = 65_536;
 /// Tombstones (R8).
 pub const TOMBSTONES: usize = 65_536;
 /// Expiries and timers looked at in one call.

@@ -4,7 +4,7 @@ use crate::clock::{Mono, Seconds};
 use crate::event::Trace;
 use crate::flow::Flow;
 use crate::ids::{BindingId, LeaseId, NodeId, PersistSeq};
-use crate::location::change::{Registration, Stamp};
+use crate::location::change::{Refresh, Registration, Stamp};
 
 /// How many decisions are kept for `explain`.
 pub(super) const TRACES: usize = 4;
@@ -248,6 +248,30 @@ impl Binding {
         match self.is_lost() {
             true => PersistSeq::default(),
             false => self.pending,
+        }
+    }
+
+    /// The store failed to keep what is said here, which is not to be trusted any more.
+    pub(super) fn lose(&mut self) {
+        self.pending = PersistSeq::LOST;
+        self.lease.epoch = 0;
+    }
+
+    /// All of it as the store is to know it after `refresh`.
+    pub(crate) fn renewed(&self, aor: Box<[u8]>, refresh: &Refresh) -> Registration {
+        Registration {
+            binding: self.id,
+            aor,
+            aor_hash: refresh.aor,
+            contact: self.contact.clone(),
+            flow: refresh.flow,
+            stamp: refresh.stamp,
+            asked: refresh.asked,
+            granted: refresh.granted,
+            expires_at: refresh.expires_at,
+            proved_at: self.proved_at,
+            lease: self.lease,
+            pending: self.pending,
         }
     }
 

@@ -168,17 +168,25 @@ impl Table {
         }
     }
 
-    /// Bindings that waited for a batch which the store did not keep are lost to it, so that the
-    /// next REGISTER goes upstream and writes them anew.
-    pub(crate) fn lose_pending(&mut self, seq: PersistSeq) {
+    /// A binding that waited for a batch which the store did not keep is lost to it, so that the
+    /// next REGISTER goes upstream and writes it anew. One that a later batch writes is not.
+    pub(crate) fn lose(&mut self, id: BindingId, seq: PersistSeq) {
+        if let Some(binding) = self.binding_mut(id)
+            && binding.pending == seq
+        {
+            binding.lose();
+        }
+    }
+
+    /// As [`Self::lose`] for whoever waited for it. Looks at all bindings.
+    pub(crate) fn lose_all(&mut self, seq: PersistSeq) {
         let records = self
             .slots
             .iter_mut()
             .flat_map(|slot| slot.records.iter_mut());
         for binding in records.flat_map(Record::bindings_mut) {
             if binding.pending == seq {
-                binding.pending = PersistSeq::LOST;
-                binding.lease.epoch = 0;
+                binding.lose();
             }
         }
     }

@@ -236,13 +236,23 @@ fn absorb(
 }
 
 /// Applies refreshes. The stored row promises a restart no more than one interval (DESIGN §4): a
-/// longer one must be known to the store before it is said.
+/// longer one must be known to the store before it is said, and with it all of a row that the store
+/// may not have yet: each batch is true whatever becomes of those before it.
 fn renew(core: &mut Core, now: Now, refreshes: &[Refresh], out: &mut Outbox) {
     let mut unsaved: Vec<Change> = Vec::new();
     for refresh in refreshes {
-        let change = Change::of(refresh.binding, Op::Refresh(*refresh));
-        let known = core.table.binding_of(refresh.aor, refresh.binding);
-        if known.is_some_and(|binding| refresh.granted > binding.granted) {
+        let record = core.table.record(refresh.aor);
+        let Some((record, known)) = record.and_then(|r| Some((r, r.binding(refresh.binding)?)))
+        else {
+            continue;
+        };
+        let longer = refresh.granted > known.granted;
+        let op = match longer && !core.gate.is_durable(known.pending) {
+            true => Op::Register(Box::new(known.renewed(record.aor.clone(), refresh))),
+            false => Op::Refresh(*refresh),
+        };
+        let change = Change::of(refresh.binding, op);
+        if longer {
             unsaved.push(change);
         } else {
             core.table.apply(change);
