@@ -11,6 +11,8 @@ pub const REGISTER_BYTES: usize = 16 * 1024;
 pub const CONVERSATIONS: usize = 65_536;
 /// The same for one AoR, so that a stranger cannot use up everybody's share through one name.
 pub const CONVERSATIONS_PER_AOR: usize = 16;
+/// Places of conversations looked at for one that gives way to a new one.
+pub const PLACES_LOOKED_AT: usize = 32;
 /// REGISTERs that wait for their turn on one lease.
 pub const WAITING_PER_LEASE: usize = 4;
 /// Server transactions.

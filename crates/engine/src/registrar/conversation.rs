@@ -23,6 +23,8 @@ use crate::txn::{ClientTxn, ServerTxn};
 /// What is being said on one lease.
 #[derive(Debug)]
 pub(crate) struct Conversation {
+    /// Who began it.
+    pub(crate) opener: Opener,
     /// Whose registration it is about.
     pub(crate) aor: Box<[u8]>,
     /// Keyed hash of the AoR.
@@ -165,6 +167,8 @@ pub(crate) struct Conversations {
     free: Vec<u32>,
     by_aor: HashTable<(AorHash, u32)>,
     asking: usize,
+    /// How many were begun by devices: what is to be given back takes none of their room.
+    of_devices: usize,
 }
 
 impl ConversationId {
@@ -184,18 +188,13 @@ impl ConversationId {
 
 impl Conversations {
     /// Begins a conversation; `None` when there are too many, of this AoR or in all.
-    pub(crate) fn begin(
-        &mut self,
-        conversation: Conversation,
-        opener: Opener,
-    ) -> Option<ConversationId> {
-        let hash = conversation.hash;
+    pub(crate) fn begin(&mut self, conversation: Conversation) -> Option<ConversationId> {
+        let (hash, opener) = (conversation.hash, conversation.opener);
         let room = match opener {
             Opener::Device => {
-                self.len() < limits::CONVERSATIONS
-                    && self.of(hash).count() < limits::CONVERSATIONS_PER_AOR
+                !self.is_full() && self.of(hash).count() < limits::CONVERSATIONS_PER_AOR
             }
-            Opener::Release => self.len() < limits::CONVERSATIONS + limits::RELEASES,
+            Opener::Release => self.len() - self.of_devices < limits::RELEASES,
         };
         if !room {
             return None;
@@ -212,10 +211,33 @@ impl Conversations {
         place.1 = Some(Box::new(conversation));
         self.by_aor
             .insert_unique(hash.short(), (hash, index), |(hash, _)| hash.short());
+        self.of_devices += usize::from(opener == Opener::Device);
         Some(ConversationId {
             index,
             generation: place.0,
         })
+    }
+
+    /// Whether devices have begun all the conversations that they may.
+    pub(crate) fn is_full(&self) -> bool {
+        self.of_devices >= limits::CONVERSATIONS
+    }
+
+    /// A conversation that lingers after a challenge and holds nothing that is to be given back,
+    /// among a few places from `start` on.
+    pub(crate) fn lingering_near(&self, start: usize) -> Option<ConversationId> {
+        let turn = start % self.places.len().max(1);
+        let (before, after) = self.places.split_at_checked(turn)?;
+        let places = (turn..).zip(after).chain((0..).zip(before));
+        places
+            .take(limits::PLACES_LOOKED_AT)
+            .find_map(|(index, (generation, conversation))| {
+                conversation.as_deref().filter(|c| c.gives_way())?;
+                Some(ConversationId {
+                    index: u32::try_from(index).ok()?,
+                    generation: *generation,
+                })
+            })
     }
 
     /// Ends a conversation and hands it back.
@@ -227,6 +249,7 @@ impl Conversations {
         let conversation = place.1.take()?;
         place.0 = place.0.wrapping_add(1);
         self.free.push(id.index);
+        self.of_devices -= usize::from(conversation.opener == Opener::Device);
         let entry = self
             .by_aor
             .find_entry(conversation.hash.short(), |(_, index)| *index == id.index);
@@ -353,12 +376,72 @@ impl Conversations {
     }
 }
 
+impl Conversation {
+    /// Whether it only lingers after a challenge, with nothing that is to be given back: a device
+    /// that does answer is still understood, as one that is new or changed.
+    pub(crate) fn gives_way(&self) -> bool {
+        let departed = |claim: &Claim| matches!(claim.hold, Hold::Departed(_));
+        matches!(self.phase, Phase::Challenged { .. }) && !self.claims.iter().any(departed)
+    }
+}
+
 impl Phase {
     /// A phase that stands between two others within one call.
     pub(crate) const fn between() -> Self {
         Self::Resting {
             attempt: 0,
             until: Mono::NEVER,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conversation(opener: Opener, hash: u128) -> Conversation {
+        Conversation {
+            opener,
+            aor: Box::default(),
+            hash: AorHash(hash << 64),
+            node: NodeId(0),
+            lease: LeaseId(0),
+            cseq: 0,
+            claims: SmallVec::new(),
+            phase: Phase::between(),
+            waiting: VecDeque::new(),
+            pending: PersistSeq::default(),
+            timer: None,
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_given_back_takes_no_room_from_devices() {
+        let mut all = Conversations::default();
+        for hash in 0..limits::RELEASES as u128 {
+            assert!(all.begin(conversation(Opener::Release, hash)).is_some());
+        }
+        assert!(all.begin(conversation(Opener::Release, 7)).is_none());
+        assert!(all.begin(conversation(Opener::Device, 7)).is_some());
+    }
+
+    #[test]
+    fn when_devices_have_begun_too_many_those_that_linger_give_way() {
+        let mut all = Conversations::default();
+        for hash in 0..limits::CONVERSATIONS as u128 {
+            let id = all.begin(conversation(Opener::Device, hash)).unwrap();
+            let challenged = Phase::Challenged {
+                nonces: SmallVec::new(),
+                until: Mono::NEVER,
+            };
+            all.enter(id, challenged);
+        }
+        assert!(all.is_full());
+        for start in [0, 5, limits::CONVERSATIONS - 1, usize::MAX] {
+            let id = all.lingering_near(start).unwrap();
+            assert!(all.end(id).is_some());
+            assert!(!all.is_full());
+            assert!(all.begin(conversation(Opener::Device, 7)).is_some());
         }
     }
 }

@@ -151,6 +151,7 @@ pub(super) fn begin(
     };
     make_room(core, request.aor_hash);
     let conversation = Conversation {
+        opener: Opener::Device,
         aor: request.aor.as_slice().into(),
         hash: request.aor_hash,
         node,
@@ -162,13 +163,20 @@ pub(super) fn begin(
         pending: PersistSeq::default(),
         timer: None,
     };
-    core.conversations.begin(conversation, Opener::Device)
+    core.conversations.begin(conversation)
 }
 
 /// Where an AoR has all the conversations it may have, those that linger after a challenge give
 /// way, the oldest first: strangers that never answer keep nobody out, and a device that does
 /// answer is still understood, as one that is new or changed.
 fn make_room(core: &mut Core, aor: AorHash) {
+    // Any of them in all: a stranger that fills the table mostly meets its own.
+    if core.conversations.is_full() {
+        let start = core.entropy.draw() as usize;
+        if let Some(lingering) = core.conversations.lingering_near(start) {
+            forward::end(core, lingering);
+        }
+    }
     if core.conversations.of(aor).count() < limits::CONVERSATIONS_PER_AOR {
         return;
     }
@@ -176,17 +184,10 @@ fn make_room(core: &mut Core, aor: AorHash) {
         .conversations
         .of(aor)
         .filter_map(|(id, conversation)| match &conversation.phase {
-            Phase::Challenged { until, .. } if !has_departed(conversation) => Some((*until, id)),
+            Phase::Challenged { until, .. } if conversation.gives_way() => Some((*until, id)),
             _ => None,
         });
     if let Some((_, oldest)) = lingering.min_by_key(|(until, _)| *until) {
         forward::end(core, oldest);
     }
-}
-
-fn has_departed(conversation: &Conversation) -> bool {
-    conversation
-        .claims
-        .iter()
-        .any(|claim| matches!(claim.hold, Hold::Departed(_)))
 }

@@ -53,6 +53,7 @@ pub(crate) fn begin(
     let cseq = last_cseq(core, hash, lease.id).max(lease.cseq);
     let text = Core::aor_text(&aor);
     let conversation = Conversation {
+        opener: Opener::Release,
         aor,
         hash,
         node: lease.node,
@@ -70,7 +71,7 @@ pub(crate) fn begin(
         pending: PersistSeq::default(),
         timer: None,
     };
-    let begun = core.conversations.begin(conversation, Opener::Release);
+    let begun = core.conversations.begin(conversation);
     match begun {
         Some(id) => core.release_queue.push_back(id),
         None => {
