@@ -228,3 +228,38 @@ fn a_blind_answer_from_elsewhere_is_nobodys() {
     world.send(stranger, &forged);
     assert!(world.bound(&alice.aor()).is_empty());
 }
+
+// Two at once
+
+#[test]
+fn a_device_never_speaks_on_its_lease_while_a_return_on_it_is_under_way() {
+    let mut world = World::contact();
+    world.main().personality.challenges = Challenges::Never;
+    let uris = [
+        "sip:a@198.51.100.7",
+        "sip:b@198.51.100.7",
+        "sip:c@198.51.100.7",
+    ];
+    let mut alice = alice().with_contacts(&uris);
+    world.registered(&mut alice);
+    for (brief, contact) in [(60, 0), (62, 1)] {
+        alice.expires = Some(brief);
+        let bytes = alice.register_some(&[contact]);
+        assert_eq!(locally(&mut world, &alice, &bytes).status(), 200);
+    }
+    world.main().personality.temper = Temper::Silent;
+    world.wait(64);
+    assert_eq!(world.bound(&alice.aor()), ["sip:c@198.51.100.7"]);
+    assert_eq!(world.rig.totals().releases, 1, "the other waits for it");
+    let bytes = patched(
+        &alice.register_some(&[2]),
+        "c@198.51.100.7>",
+        "c@198.51.100.7>;q=0.5",
+    );
+    world.send(alice.address, &bytes);
+    assert_eq!(world.rig.totals().releases, 0, "they make way");
+    world.main().personality.temper = Temper::Normal;
+    world.wait(60);
+    assert_eq!(statuses(&world.mail(alice.address)), [200]);
+    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
+}
