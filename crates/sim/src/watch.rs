@@ -3,6 +3,7 @@
 //!
 //! * No final answer without a request: each copy of a request is answered at most once.
 //! * No 408 (RFC 4320 §4.2).
+//! * Nobody is promised anything by a flow that no main registrar has accepted for its AoR (D9).
 //! * `Expires` and the requester's Contact agree (R4).
 //! * Upstream, CSeq grows with every new transaction of a Call-ID, and there is only our Via (R6).
 //! * No promise that the store could not repeat after a crash (DESIGN §4, Durability).
@@ -13,7 +14,7 @@ use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::keys::Keys;
-use engine::policy::Mode;
+use engine::policy::{FlowMatch, Mode, Policy};
 use engine::{BindingId, token};
 
 use crate::main_registrar::MainRegistrar;
@@ -25,9 +26,13 @@ use crate::rig::{Rig, SECRET};
 pub struct Watch {
     keys: Keys,
     mode: Mode,
+    flow_match: FlowMatch,
     aors: BTreeSet<String>,
-    /// Branches of queries: their answers promise nothing.
-    queries: BTreeSet<String>,
+    /// Branches of registrations, with their AoR; answers to other requests promise nothing.
+    registrations: BTreeMap<String, String>,
+    /// Senders and AoRs of which a registration was under way when a main registrar accepted one of
+    /// that AoR.
+    proved: BTreeSet<(SocketAddr, String)>,
     /// Copies of requests that arrived, less final answers, by sender and branch.
     unanswered: BTreeMap<(SocketAddr, String), i64>,
     /// Branch and CSeq of the last new transaction of a Call-ID upstream.
@@ -35,14 +40,16 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches an engine in this mode.
+    /// Watches an engine under this policy.
     #[must_use]
-    pub fn new(mode: Mode) -> Self {
+    pub fn new(policy: &Policy) -> Self {
         Self {
             keys: Keys::derive(&SECRET),
-            mode,
+            mode: policy.mode,
+            flow_match: policy.registration.flow_match,
             aors: BTreeSet::new(),
-            queries: BTreeSet::new(),
+            registrations: BTreeMap::new(),
+            proved: BTreeSet::new(),
             unanswered: BTreeMap::new(),
             upstream: BTreeMap::new(),
         }
@@ -54,17 +61,29 @@ impl Watch {
             return;
         };
         if message.request().is_none() {
-            return;
+            return self.accepted(packet);
         }
         *self
             .unanswered
             .entry((packet.from, packet.branch()))
             .or_default() += 1;
-        if !message.has(sip::Name::Contact) {
-            self.queries.insert(packet.branch());
-        }
         if let Some(aor) = aor(packet) {
+            if wants_something(packet) {
+                self.registrations.insert(packet.branch(), aor.clone());
+            }
             self.aors.insert(aor);
+        }
+    }
+
+    /// A main registrar's answer arrived.
+    fn accepted(&mut self, packet: &Packet) {
+        let (200, Some(accepted)) = (packet.status(), aor(packet)) else {
+            return;
+        };
+        for ((sender, branch), open) in &self.unanswered {
+            if *open > 0 && self.registrations.get(branch) == Some(&accepted) {
+                self.proved.insert((*sender, accepted.clone()));
+            }
         }
     }
 
@@ -78,6 +97,7 @@ impl Watch {
             408 => Err("408 to a non-INVITE request".to_owned()),
             200.. => {
                 agreement(packet)?;
+                self.proof(packet)?;
                 let key = (packet.to, packet.branch());
                 let balance = self.unanswered.entry(key).or_default();
                 *balance -= 1;
@@ -89,6 +109,24 @@ impl Watch {
                     .ok_or_else(|| "one final answer too many".to_owned())
             }
             _ => Ok(()),
+        }
+    }
+
+    fn proof(&self, packet: &Packet) -> Result<(), String> {
+        let aor = match self.registrations.get(&packet.branch()) {
+            Some(aor) if packet.status() == 200 => aor,
+            _ => return Ok(()),
+        };
+        let is_here = |(flow, proved): &(SocketAddr, String)| {
+            let same = match self.flow_match {
+                FlowMatch::Exact => *flow == packet.to,
+                FlowMatch::Address => flow.ip() == packet.to.ip(),
+            };
+            same && proved == aor
+        };
+        match self.proved.iter().any(is_here) {
+            true => Ok(()),
+            false => Err(format!("{} is no proved flow of {aor}", packet.to)),
         }
     }
 
@@ -117,13 +155,11 @@ impl Watch {
     /// # Errors
     /// What it promises too much.
     pub fn promised(&self, packet: &Packet, rig: &Rig) -> Result<(), String> {
-        if packet.status() != 200 || self.queries.contains(&packet.branch()) {
-            return Ok(());
-        }
-        let Some(aor) = aor(packet) else {
-            return Ok(());
+        let aor = match self.registrations.get(&packet.branch()) {
+            Some(aor) if packet.status() == 200 => aor,
+            _ => return Ok(()),
         };
-        for binding in rig.bindings(&aor) {
+        for binding in rig.bindings(aor) {
             let promised = packet.promised(&binding.contact).unwrap_or(0);
             if binding.remote != packet.to || promised == 0 {
                 continue;
@@ -197,4 +233,11 @@ fn aor(packet: &Packet) -> Option<String> {
     let uri = to.split('<').nth(1)?.split('>').next()?;
     let bare = uri.strip_prefix("sip:")?.split(';').next()?;
     Some(bare.to_owned())
+}
+
+/// Whether a REGISTER asks for a contact that lives.
+fn wants_something(packet: &Packet) -> bool {
+    let header = packet.number("Expires");
+    let lives = |expires: Option<u32>| expires.or(header) != Some(0);
+    packet.contacts().iter().any(|listed| lives(listed.expires))
 }

@@ -44,7 +44,7 @@ impl World {
         let mains = (0..nodes).map(|node| MainRegistrar::new(main_address(node)));
         Self {
             mains: mains.collect(),
-            watch: Watch::new(policy.mode),
+            watch: Watch::new(&policy),
             rig: Rig::new(policy, seed),
             network: Network::new(seed),
             boxes: BTreeMap::new(),

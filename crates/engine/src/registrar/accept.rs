@@ -78,7 +78,11 @@ pub(super) fn on_accepted(
         },
     };
     let departed = core.conversations.get(id).map(|c| c.pending);
-    let seq = seq.max(departed.unwrap_or_default());
+    let listed = core.table.bindings_of(request.aor_hash);
+    let listed = listed.map(Binding::waits_for).max();
+    let seq = seq
+        .max(departed.unwrap_or_default())
+        .max(listed.unwrap_or_default());
     answer(core, now, &verdict, seq, out);
 }
 

@@ -243,3 +243,24 @@ fn a_promise_that_was_held_too_long_is_not_told_as_it_stood() {
     assert_eq!(repeated.promised(alice.contact()), Some(280));
     assert_eq!(world.main().registers(), 1);
 }
+
+#[test]
+fn an_answer_that_lists_an_unsaved_sibling_waits_for_it() {
+    let (mut world, mut alice) = settled_under(contact());
+    world.main().personality.challenges = midreg_sim::Challenges::Never;
+    let mut desk = Phone::new("alice", "198.51.100.20:5062");
+    world.rig.set_store(StoreMode::Late);
+    let bytes = desk.register();
+    world.send(desk.address, &bytes);
+    let mut visitor = Phone::new("alice", "198.51.100.30:5062");
+    for (phone, bytes) in [
+        (alice.address, alice.query()),
+        (visitor.address, visitor.query()),
+    ] {
+        world.send(phone, &bytes);
+        assert!(world.mail(phone).is_empty());
+    }
+    world.touch(midreg_sim::Rig::catch_up);
+    assert_eq!(finals(&world.mail(alice.address)), [200]);
+    assert_eq!(finals(&world.mail(visitor.address)), [200]);
+}

@@ -16,6 +16,8 @@ const TIMER_F: u64 = 32_000;
 pub(crate) struct Actor {
     /// What it writes.
     pub(crate) phone: Phone,
+    /// All contacts it has; it may register some of them only.
+    pub(crate) all: Vec<String>,
     /// Its whims come from here.
     rng: Rng,
     state: State,
@@ -56,6 +58,7 @@ impl Actor {
     /// A phone that begins at `start`.
     pub(crate) fn new(phone: Phone, seed: u64, start: Mono) -> Self {
         Self {
+            all: phone.contacts.clone(),
             phone,
             rng: Rng::new(seed),
             state: State::Idle(start),

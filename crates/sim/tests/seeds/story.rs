@@ -116,7 +116,7 @@ impl Story {
     fn phone_acts(&mut self) {
         let now = self.world.now();
         let at = self.rng.index(self.actors.len());
-        let whim = self.rng.below(12);
+        let whim = self.rng.below(13);
         let port = 1024 + self.rng.below(60_000);
         let actor = &mut self.actors[at];
         self.world
@@ -133,11 +133,13 @@ impl Story {
                 actor.phone.address = (ip, port as u16).into();
                 actor.stir(now);
             }
-            3 if actor.phone.contacts.len() == 1 => {
+            // Who is behind a NAT or has two contacts stays where he is.
+            3 if actor.all.len() == 1 && actor.phone.local.ip() == actor.phone.address.ip() => {
                 let moved = address(&format!("198.51.100.{}:{port}", 100 + at));
                 actor.phone.address = moved;
                 actor.phone.local = moved;
-                actor.phone.contacts = vec![format!("sip:{}@{moved}", actor.phone.user)];
+                actor.all = vec![format!("sip:{}@{moved}", actor.phone.user)];
+                actor.phone.contacts = actor.all.clone();
                 actor.stir(now);
             }
             4 => actor.purpose = Purpose::Off,
@@ -158,6 +160,15 @@ impl Story {
                     "secret" => "wrong".to_owned(),
                     _ => "secret".to_owned(),
                 };
+            }
+            12 => {
+                // It registers all of its contacts, or only the first, or only the last.
+                let (first, last) = [(0, 1), (0, 2), (1, 2)][self.rng.index(3)];
+                let chosen = actor.all.get(first..last.min(actor.all.len()));
+                if let Some([_, ..]) = chosen {
+                    actor.phone.contacts = chosen.unwrap_or_default().to_vec();
+                }
+                actor.stir(now);
             }
             10 => {
                 actor.phone.expires = [None, Some(60), Some(120), Some(300)][self.rng.index(4)];
