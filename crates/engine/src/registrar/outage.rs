@@ -10,6 +10,7 @@ use crate::gate::{ReadyReply, Repeat};
 use crate::ids::BindingId;
 use crate::location::{Binding, Refresh};
 use crate::output::Outbox;
+use crate::policy::Mode;
 use crate::registrar::conversation::Arrival;
 use crate::registrar::decide::carried;
 use crate::registrar::decision::Row;
@@ -53,6 +54,11 @@ pub(super) fn carry(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Outb
     let mut bytes = Vec::with_capacity(1024);
     reply::write_ok(&request.heading, &core.keys, now, &listing, &mut bytes);
     drop(listed);
+    // In `mirror` D2 is never asked.
+    let repeat = match core.policy.mode {
+        Mode::Mirror => Repeat::ByTransaction,
+        Mode::Contact => Repeat::ByBinding,
+    };
     let (flow, txn) = (request.flow, Some(arrival.txn));
     core.reply(
         now,
@@ -61,7 +67,7 @@ pub(super) fn carry(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Outb
             flow,
             txn,
             status: 200,
-            repeat: Repeat::ByTransaction,
+            repeat,
             bytes: &bytes,
         },
         out,
