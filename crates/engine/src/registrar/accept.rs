@@ -149,8 +149,9 @@ fn refuse(
     );
 }
 
-/// `Contact: *` was accepted: everybody is gone, and nothing is left to be given back (R8). Who was
-/// accepted after it went out may have come after it (`mirror` knows no barrier), and stays.
+/// `Contact: *` was accepted: everybody is gone, and nothing is left to be given back (R8). Where it
+/// was no barrier (`mirror`, an unproved flow), who was accepted after it went out may have come
+/// before it or after it: he stays, and is asked for again.
 fn remove_all(
     core: &mut Core,
     now: Now,
@@ -159,27 +160,25 @@ fn remove_all(
 ) -> PersistSeq {
     let request = verdict.request;
     let cause = RemovalCause::UnregisteredAll;
-    let gone: Vec<BindingId> = core
+    let (gone, doubtful): (Vec<_>, Vec<_>) = core
         .table
         .bindings_of(request.aor_hash)
-        .filter(|binding| binding.proved_at <= verdict.sent_at)
-        .map(|binding| binding.id)
-        .collect();
+        .map(|binding| (binding.id, binding.proved_at))
+        .partition(|(_, proved_at)| *proved_at <= verdict.sent_at);
+    core.conversations.doubt(request.aor_hash, verdict.id);
+    for (binding, _) in doubtful {
+        core.table
+            .apply(Change::of(binding, Op::Distrust { binding }));
+    }
     core.tombstones
         .bury(now.mono, request.aor_hash, request.stamp);
     release::forget(core, now, request.aor_hash, verdict.id, out);
     if gone.is_empty() {
         return PersistSeq::default();
     }
-    let changes = gone.iter().map(|id| {
-        Change::of(
-            *id,
-            Op::Remove {
-                binding: *id,
-                cause,
-            },
-        )
-    });
+    let changes = gone
+        .into_iter()
+        .map(|(binding, _)| Change::of(binding, Op::Remove { binding, cause }));
     let (seq, removed) = core.commit(now, changes.collect(), out);
     for binding in removed {
         core.tombstones
@@ -369,9 +368,9 @@ fn registration(
         id: conversation.lease,
         cseq: conversation.cseq,
         node: conversation.node,
-        epoch: match standing {
-            Standing::Good => core.epoch,
-            Standing::Doubtful => 0,
+        epoch: match (standing, verdict.asking.standing) {
+            (Standing::Good, Standing::Good) => core.epoch,
+            _ => 0,
         },
         granted: seconds,
         until: verdict.sent_at.plus_seconds(seconds),

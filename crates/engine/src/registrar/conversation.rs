@@ -17,6 +17,7 @@ use crate::limits;
 use crate::location::Binding;
 use crate::policy::Mode;
 use crate::registrar::decision::ForwardReason;
+use crate::registrar::reconcile::Standing;
 use crate::timers::TimerToken;
 use crate::txn::{ClientTxn, ServerTxn};
 
@@ -107,6 +108,9 @@ pub(crate) struct Asking {
     /// The mode it was sent in: its answer is read and passed on in the same, whatever holds by
     /// then.
     pub(crate) mode: Mode,
+    /// Whether its acceptance can be built on: a `Contact: *` that was accepted meanwhile may have
+    /// come after it.
+    pub(crate) standing: Standing,
 }
 
 /// Which try a forwarded REGISTER is.
@@ -331,6 +335,17 @@ impl Conversations {
                 !idle || conversation.waiting.is_empty(),
                 "somebody waits for nothing"
             );
+        }
+    }
+
+    /// What is under way for an AoR besides `own` has been overtaken by a `Contact: *`, or has
+    /// overtaken it: nobody knows.
+    pub(crate) fn doubt(&mut self, hash: AorHash, own: ConversationId) {
+        let all: SmallVec<[ConversationId; 4]> = self.of(hash).map(|(id, _)| id).collect();
+        for id in all.into_iter().filter(|id| *id != own) {
+            if let Some(Phase::Asking(asking)) = self.get_mut(id).map(|c| &mut c.phase) {
+                asking.standing = Standing::Doubtful;
+            }
         }
     }
 

@@ -19,6 +19,7 @@ use crate::registrar::decide::want;
 use crate::registrar::decision::ForwardReason;
 use crate::registrar::heading::Heading;
 use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Voice};
+use crate::registrar::reconcile::Standing;
 use crate::registrar::request::{Credentials, RegisterRequest, Role};
 use crate::registrar::{claims, joining, outage, release, reply, unavailable};
 use crate::token;
@@ -109,6 +110,7 @@ pub(super) fn ask(
         asked,
         leg,
         mode: core.policy.mode,
+        standing: Standing::Good,
     };
     core.conversations
         .enter(id, Phase::Asking(Box::new(asking)));

@@ -365,7 +365,8 @@ fn listed<'c>(
         .filter_map(|id| core.table.binding_of(request.aor_hash, *id))
         .collect();
     for binding in core.table.bindings_of(request.aor_hash) {
-        if !devices.contains(&Some(binding.id)) {
+        // What the store has lost is told to nobody.
+        if !devices.contains(&Some(binding.id)) && !binding.is_lost() {
             listed.push(binding);
         }
     }

@@ -331,3 +331,26 @@ fn r8_in_mirror_a_star_overtakes_a_refresh_that_is_under_way() {
     assert_eq!(world.bound(&alice.aor()), alice.contacts);
     assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
 }
+
+#[test]
+fn r8_who_was_accepted_beside_a_star_is_asked_for_again() {
+    let mut world = World::contact();
+    world.main().personality.challenges = midreg_sim::Challenges::Never;
+    world.main().personality.temper = Temper::Silent;
+    let mut alice = alice();
+    let register = alice.register();
+    world.send(alice.address, &register);
+    // Nothing is proved yet, so this one is no barrier.
+    let mut desk = Phone::new("alice", "198.51.100.20:5062");
+    let star = desk.unregister_all();
+    world.send(desk.address, &star);
+    world.main().personality.temper = Temper::Normal;
+    world.wait(2);
+    assert_eq!(statuses(&world.mail(alice.address)), [200]);
+    assert_eq!(statuses(&world.mail(desk.address)), [200]);
+    let refresh = alice.register();
+    forwarded(&mut world, &mut alice, &refresh, Row::D11);
+    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
+    let refresh = alice.register();
+    assert_eq!(locally(&mut world, &alice, &refresh).status(), 200);
+}
