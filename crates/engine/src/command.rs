@@ -83,8 +83,10 @@ pub struct Totals {
     pub records: usize,
     /// Committed bindings.
     pub bindings: usize,
-    /// Registrations under way at the main registrar.
+    /// Leases that are being spoken about with the main registrar, or will be.
     pub conversations: usize,
+    /// Registrations of devices under way at the main registrar.
+    pub asking: usize,
     /// Server transactions.
     pub server_transactions: usize,
     /// Client transactions.

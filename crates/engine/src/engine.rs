@@ -120,6 +120,7 @@ impl Engine {
             records: core.table.records(),
             bindings: core.table.bindings(),
             conversations: core.conversations.len(),
+            asking: core.conversations.asking(),
             server_transactions: core.txns.server_count(),
             client_transactions: core.txns.client_count(),
             releases: core.releasing + core.release_queue.len(),

@@ -101,7 +101,7 @@ impl Core {
     /// Whether nothing is under way that somebody waits for.
     pub(super) fn is_idle(&self) -> bool {
         let totals = self.engine.totals();
-        totals.conversations == 0 && totals.held_replies == 0
+        totals.asking == 0 && totals.held_replies == 0
     }
 
     /// Does all that the last inputs led to.

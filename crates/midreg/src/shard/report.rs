@@ -82,6 +82,7 @@ fn add_totals(sum: &mut Totals, other: &Totals) {
         records,
         bindings,
         conversations,
+        asking,
         server_transactions,
         client_transactions,
         releases,
@@ -91,6 +92,7 @@ fn add_totals(sum: &mut Totals, other: &Totals) {
     sum.records += records;
     sum.bindings += bindings;
     sum.conversations += conversations;
+    sum.asking += asking;
     sum.server_transactions += server_transactions;
     sum.client_transactions += client_transactions;
     sum.releases += releases;
