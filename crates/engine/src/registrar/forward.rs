@@ -12,6 +12,7 @@ use crate::gate::{ReadyReply, Repeat};
 use crate::hop::Hop;
 use crate::ids::{BindingId, NodeId};
 use crate::limits;
+use crate::location::{Change, Op};
 use crate::output::Outbox;
 use crate::policy::Mode;
 use crate::registrar::conversation::{Arrival, Asking, ConversationId, Hold, Leg, Phase};
@@ -20,7 +21,7 @@ use crate::registrar::decision::ForwardReason;
 use crate::registrar::heading::Heading;
 use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Voice};
 use crate::registrar::reconcile::Standing;
-use crate::registrar::request::{Credentials, RegisterRequest, Role};
+use crate::registrar::request::{Credentials, RegisterRequest, Role, Wish};
 use crate::registrar::{claims, joining, outage, release, reply, unavailable};
 use crate::token;
 use crate::txn::Kind;
@@ -240,7 +241,7 @@ pub(crate) fn on_silence(core: &mut Core, now: Now, id: ConversationId, out: &mu
 }
 
 /// Nobody answered a REGISTER. It may have been accepted all the same: what the main registrar may
-/// hold and nobody knows of is given back.
+/// hold and nobody knows of is given back, and what it may not hold any more is asked for again.
 pub(super) fn unanswered(
     core: &mut Core,
     now: Now,
@@ -258,6 +259,28 @@ pub(super) fn unanswered(
             Credentials::Absent => asking.asked.min(limits::UNPROVED_RELEASE_LIFE),
         };
         release::undo(core, id, &request, now.mono.plus_seconds(lifetime));
+        distrust(core, id, &request);
+    }
+}
+
+/// What the main registrar holds of those that an unanswered request was about, nobody knows: their
+/// next REGISTER asks it.
+fn distrust(core: &mut Core, id: ConversationId, request: &RegisterRequest<'_>) {
+    let Some(conversation) = core.conversations.get(id) else {
+        return;
+    };
+    let bindings: SmallVec<[BindingId; 4]> = match request.wish {
+        Wish::Query => return,
+        Wish::RemoveAll => core
+            .table
+            .bindings_of(request.aor_hash)
+            .map(|binding| binding.id)
+            .collect(),
+        Wish::Contacts(_) => conversation.claims.iter().map(|c| c.binding).collect(),
+    };
+    for binding in bindings {
+        core.table
+            .apply(Change::of(binding, Op::Distrust { binding }));
     }
 }
 

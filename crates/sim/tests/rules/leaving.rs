@@ -354,3 +354,25 @@ fn r8_who_was_accepted_beside_a_star_is_asked_for_again() {
     let refresh = alice.register();
     assert_eq!(locally(&mut world, &alice, &refresh).status(), 200);
 }
+
+#[test]
+fn r8_after_a_star_that_nobody_answered_everybody_is_asked_for_again() {
+    let (mut world, mut alice) = settled_under(contact());
+    world.main().personality.challenges = midreg_sim::Challenges::Never;
+    world.main().personality.temper = Temper::Mute;
+    let mut desk = Phone::new("alice", "198.51.100.20:5062");
+    let star = desk.unregister_all();
+    world.send(desk.address, &star);
+    world.wait(9);
+    assert_eq!(statuses(&world.mail(desk.address)), [503]);
+    assert!(
+        world.held(&alice.aor()).is_empty(),
+        "it was done all the same"
+    );
+    assert_eq!(world.bound(&alice.aor()), alice.contacts);
+    world.main().personality.temper = Temper::Normal;
+    world.wait(5);
+    let refresh = alice.register();
+    forwarded(&mut world, &mut alice, &refresh, Row::D11);
+    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
+}
