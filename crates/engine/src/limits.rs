@@ -18,7 +18,7 @@ pub const WAITING_PER_LEASE: usize = 4;
 /// Server transactions.
 pub const SERVER_TRANSACTIONS: usize = 262_144;
 /// Client transactions beyond what policy admits for REGISTERs of devices: probes and releases.
-pub const CLIENT_TRANSACTIONS: usize = 131_072;
+pub const CLIENT_TRANSACTIONS: usize = 262_144;
 /// Leases being given back.
 pub const RELEASES: usize = 262_144;
 /// Releases under way at the same time, so that a mass expiry does not flood the main registrar.
