@@ -180,7 +180,7 @@ pub struct Trace {
     pub at: u32,
     /// What the device was granted, in units of 4 s (saturating), 0 when nothing.
     pub granted_quads: u16,
-    /// Row of DESIGN §2.1 and status class.
+    /// Row of the decision table and status class.
     pub row: Option<Row>,
 }
 

@@ -1,6 +1,6 @@
 //! `Gate`: which replies must wait for the store, and in what order changes become durable.
 //!
-//! A 200 waits iff it promises anything beyond durable state (DESIGN §4, Durability). Batches are
+//! A 200 waits iff it promises anything beyond durable state (ADR 0007). Batches are
 //! numbered; the store acknowledges them in order; a reply held for batch *n* goes out when *n* is
 //! durable, and turns into 503 when the store could not keep it.
 
@@ -16,7 +16,7 @@ use crate::limits;
 use crate::txn::ServerTxn;
 
 /// How long a promise may be held and still be told as it stands: it counts from when it was made,
-/// and the margin of a lease (DESIGN §2) covers no more.
+/// and the margin of a lease (docs/registration.md) covers no more.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Replies that wait for the store.

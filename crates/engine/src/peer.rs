@@ -152,7 +152,7 @@ pub(crate) fn address(upstream: &UpstreamPolicy, node: NodeId) -> Option<crate::
     Some(crate::Flow::udp(server.listener, server.address?))
 }
 
-/// Whether an address is one of a configured node's; its port may be any (DESIGN §2.2).
+/// Whether an address is one of a configured node's; its port may be any (docs/registration.md).
 pub(crate) fn is_upstream(upstream: &UpstreamPolicy, remote: core::net::IpAddr) -> bool {
     let addresses = upstream.servers.iter().filter_map(|server| server.address);
     addresses.into_iter().any(|address| address.ip() == remote)

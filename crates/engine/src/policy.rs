@@ -26,7 +26,7 @@ pub struct Policy {
     pub server_header: String,
 }
 
-/// How registrations relate to the main registrar's (DESIGN §2).
+/// How registrations relate to the main registrar's (docs/registration.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Every REGISTER is proxied; bindings are stored from the 2xx.

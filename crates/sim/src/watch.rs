@@ -6,7 +6,7 @@
 //! * Nobody is promised anything by a flow that no main registrar has accepted for its AoR (D9).
 //! * `Expires` and the requester's Contact agree (R4).
 //! * Upstream, CSeq grows with every new transaction of a Call-ID, and there is only our Via (R6).
-//! * No promise that the store could not repeat after a crash (DESIGN §4, Durability).
+//! * No promise that the store could not repeat after a crash (ADR 0007).
 //! * No binding that a main registrar never accepted, none promised for longer than its lease, and
 //!   no lease longer than what a main registrar granted (R1, R4).
 

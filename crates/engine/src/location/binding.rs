@@ -56,7 +56,7 @@ pub struct Lease {
 
 impl Lease {
     /// Seconds that may still be promised on this lease: what is left, less a margin of 1 s or 2 %
-    /// of the grant, whichever is more, but at most 30 s (DESIGN §2, `usable`).
+    /// of the grant, whichever is more, but at most 30 s (docs/registration.md, `usable`).
     #[must_use]
     pub fn usable(&self, now: Mono) -> Seconds {
         let margin = (self.granted / 50).clamp(1, 30);

@@ -2,7 +2,7 @@
 //!
 //! A change is a value: decided first, then applied, persisted and (after a restart) applied
 //! again. Volatile changes are applied like all others but not persisted, because losing them in a
-//! crash breaks no promise (DESIGN §4, Durability).
+//! crash breaks no promise (ADR 0007).
 
 use crate::clock::{Mono, Seconds};
 use crate::event::RemovalCause;

@@ -1,4 +1,4 @@
-//! The decision (DESIGN §2.1): a REGISTER, what is known of its devices, and the state of the
+//! The decision (docs/registration.md): a REGISTER, what is known of its devices, and the state of the
 //! upstream, to one [`Decision`]. Pure: takes data, returns data.
 
 use smallvec::SmallVec;
@@ -283,7 +283,7 @@ pub(crate) fn asked(wanted: &Wanted<'_>, policy: &RegistrationPolicy) -> Seconds
     wanted.asked.unwrap_or(policy.default_expires)
 }
 
-/// Lifetime a contact would be promised on an endless lease (DESIGN §2, `want`), bounded by what a
+/// Lifetime a contact would be promised on an endless lease (docs/registration.md, `want`), bounded by what a
 /// NAT pinhole allows (R4).
 pub(crate) fn want(wanted: &Wanted<'_>, reach: Reach, policy: &RegistrationPolicy) -> Seconds {
     let raised = asked(wanted, policy).max(policy.min_expires);

@@ -1,5 +1,5 @@
 //! `Decision`: what is to be done with a REGISTER. One variant per row of the decision table
-//! (DESIGN §2.1), each counted.
+//! (docs/registration.md), each counted.
 
 use crate::clock::Seconds;
 

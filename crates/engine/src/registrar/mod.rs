@@ -235,7 +235,7 @@ fn absorb(
     answer(core, now, request, devices, out);
 }
 
-/// Applies refreshes. The stored row promises a restart no more than one interval (DESIGN §4): a
+/// Applies refreshes. The stored row promises a restart no more than one interval (ADR 0007): a
 /// longer one must be known to the store before it is said, and with it all of a row that the store
 /// may not have yet: each batch is true whatever becomes of those before it.
 fn renew(core: &mut Core, now: Now, refreshes: &[Refresh], out: &mut Outbox) {

@@ -1,4 +1,4 @@
-//! What did the main registrar grant? (DESIGN §2, `granted`) Pure: a 2xx and what was asked, to
+//! What did the main registrar grant? (docs/registration.md, `granted`) Pure: a 2xx and what was asked, to
 //! lifetimes.
 
 use sip::header::contact::Contact;

@@ -1,4 +1,4 @@
-//! Which answers wait for the store (DESIGN §4, Durability), and what happens when it fails.
+//! Which answers wait for the store (ADR 0007), and what happens when it fails.
 
 use engine::Event;
 use engine::command::Totals;
