@@ -46,6 +46,15 @@ pub(crate) struct Conversation {
     pub(crate) pending: PersistSeq,
     /// The timer that is armed for it.
     pub(crate) timer: Option<TimerToken>,
+    /// Whether it stands in the line of releases.
+    pub(crate) line: Line,
+}
+
+/// Whether a conversation stands in the line of releases; nobody stands there twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    Outside,
+    Waiting,
 }
 
 /// One address that a Contact sent upstream carries.
@@ -427,6 +436,7 @@ mod tests {
             waiting: VecDeque::new(),
             pending: PersistSeq::default(),
             timer: None,
+            line: Line::Outside,
         }
     }
 

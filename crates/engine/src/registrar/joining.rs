@@ -9,7 +9,7 @@ use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::limits;
 use crate::policy::Mode;
 use crate::registrar::conversation::{
-    Arrival, Claim, Conversation, ConversationId, Hold, Opener, Phase, Turn,
+    Arrival, Claim, Conversation, ConversationId, Hold, Line, Opener, Phase, Turn,
 };
 use crate::registrar::decide::flows_match;
 use crate::registrar::decision::ForwardReason;
@@ -162,6 +162,7 @@ pub(super) fn begin(
         waiting: VecDeque::new(),
         pending: PersistSeq::default(),
         timer: None,
+        line: Line::Outside,
     };
     core.conversations.begin(conversation)
 }

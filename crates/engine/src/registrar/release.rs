@@ -17,7 +17,9 @@ use crate::limits;
 use crate::location::{Binding, Change, ContactText, Lease, Op};
 use crate::output::Outbox;
 use crate::policy::Mode;
-use crate::registrar::conversation::{Claim, Conversation, ConversationId, Hold, Opener, Phase};
+use crate::registrar::conversation::{
+    Claim, Conversation, ConversationId, Hold, Line, Opener, Phase,
+};
 use crate::registrar::forward;
 use crate::registrar::outgoing::LeaseVoice;
 use crate::registrar::removal::Removal;
@@ -70,10 +72,11 @@ pub(crate) fn begin(
         waiting: VecDeque::new(),
         pending: PersistSeq::default(),
         timer: None,
+        line: Line::Outside,
     };
     let begun = core.conversations.begin(conversation);
     match begun {
-        Some(id) => core.release_queue.push_back(id),
+        Some(id) => line_up(core, id),
         None => {
             core.table.release(address);
             out.event(Event::LeaseReleased {
@@ -256,8 +259,26 @@ pub(super) fn forget(
 
 /// Puts a release in line.
 pub(super) fn queue(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
-    core.release_queue.push_back(id);
+    line_up(core, id);
     pump(core, now, out);
+}
+
+/// Nobody stands in line twice, and those that ended while they stood there are sent away when
+/// they are the greater part, so that the line is never much longer than there are conversations.
+fn line_up(core: &mut Core, id: ConversationId) {
+    let Some(conversation) = core.conversations.get_mut(id) else {
+        return;
+    };
+    if conversation.line == Line::Waiting {
+        return;
+    }
+    conversation.line = Line::Waiting;
+    core.release_queue.push_back(id);
+    if core.release_queue.len() > 2 * core.conversations.len() + limits::RELEASES_IN_FLIGHT {
+        let conversations = &core.conversations;
+        core.release_queue
+            .retain(|id| conversations.get(*id).is_some());
+    }
 }
 
 /// Sends releases while there is room.
@@ -266,6 +287,9 @@ pub(super) fn pump(core: &mut Core, now: Now, out: &mut Outbox) {
         let Some(id) = core.release_queue.pop_front() else {
             return;
         };
+        if let Some(conversation) = core.conversations.get_mut(id) {
+            conversation.line = Line::Outside;
+        }
         send(core, now, id, out);
     }
 }
