@@ -5,25 +5,53 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::sync::Arc;
+
+use sip::aor::UserCase;
+use sip::digest::{Algorithm, Hex};
 
 use crate::clock::Seconds;
 use crate::flow::Transport;
 
 /// Everything the engine is told about how to behave.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// How registrations relate to the main registrar's.
-    pub mode: Mode,
     /// Our addresses; [`ListenerId`](crate::ListenerId) is the index.
     pub listeners: Vec<Listener>,
     /// The main registrar.
     pub upstream: UpstreamPolicy,
-    /// What devices are promised.
-    pub registration: RegistrationPolicy,
+    /// What holds for every domain that is not named in `domains`.
+    pub domain: DomainPolicy,
+    /// What holds for the domains of these names instead, sorted by name (lower case).
+    pub domains: Vec<(Box<str>, DomainPolicy)>,
+    /// How the names that devices use become AoRs (R19).
+    pub naming: Naming,
     /// What is refused before anything is stored (R18).
     pub limits: LimitPolicy,
     /// Value of the `Server` header in answers of our own; empty for none.
     pub server_header: String,
+}
+
+/// What holds for one domain.
+#[derive(Clone, Debug)]
+pub struct DomainPolicy {
+    /// How registrations relate to the main registrar's.
+    pub mode: Mode,
+    /// How the main registrar is told the way to a device (R7); nothing in `aor` and standalone,
+    /// where there is one way only.
+    pub insertion: Insertion,
+    /// Lifetime asked for a lease (R5); a device that asks for more gets more asked.
+    pub expires: Seconds,
+    /// A refresh is forwarded when the last proof is older (D10).
+    pub reauth_interval: Seconds,
+    /// What becomes of registrations that the main registrar accepts without a challenge (R1).
+    pub challenge: ChallengePolicy,
+    /// What devices are promised.
+    pub registration: RegistrationPolicy,
+    /// The users whose passwords are known here; `None` leaves proof to the main registrar.
+    pub digest: Option<Arc<DigestPolicy>>,
+    /// The domain's name at the main registrar, where that is another (R19).
+    pub upstream_name: Option<Box<str>>,
 }
 
 /// How registrations relate to the main registrar's (docs/registration.md).
@@ -33,6 +61,80 @@ pub enum Mode {
     Mirror,
     /// One stretched lease per device; refreshes are absorbed while it lasts.
     Contact,
+    /// One stretched lease per AoR, shared by all its devices.
+    Aor,
+    /// There is no main registrar: what is proved here is registered here.
+    Standalone,
+}
+
+/// How the main registrar is told the way to a device (R7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Insertion {
+    /// Our Contact in place of the device's, the token in a parameter of its URI.
+    Parameter,
+    /// Our Contact in place of the device's, the token as its user part.
+    User,
+    /// The device's own Contact, and a Path through us (RFC 3327).
+    Path,
+}
+
+/// How the names that devices use become AoRs (R19).
+#[derive(Clone, Debug, Default)]
+pub struct Naming {
+    /// Beginnings of domain names that do not count (`sip.` makes `sip.example.org` and
+    /// `example.org` one), the first that fits, lower case.
+    pub strip_prefixes: Vec<Box<str>>,
+    /// Other names of domains: `(other, name)`, sorted by the other, lower case. Looked up after
+    /// the prefix is off.
+    pub aliases: Vec<(Box<str>, Box<str>)>,
+    /// Whether `Bob` and `bob` are one.
+    pub user_case: UserCase,
+}
+
+/// The users of a domain whose passwords are known here (RFC 7616, RFC 8760).
+#[derive(Clone, Debug)]
+pub struct DigestPolicy {
+    /// The realm of its challenges.
+    pub realm: String,
+    /// The hash functions it offers, the most wanted first; those that no user has a hash for are
+    /// not offered.
+    pub algorithms: Vec<Algorithm>,
+    /// How long a nonce may be answered.
+    pub nonce_life: Duration,
+    /// Its users, sorted by name.
+    pub users: Vec<DigestUser>,
+}
+
+/// A user whose password is known here.
+#[derive(Clone)]
+pub struct DigestUser {
+    /// User name, as in `username=`. The AoR's user part must be the same.
+    pub name: Box<str>,
+    /// H(user:realm:password) for each hash function there is one for.
+    pub ha1: Vec<(Algorithm, Hex)>,
+}
+
+impl core::fmt::Debug for DigestUser {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "DigestUser({})", self.name)
+    }
+}
+
+/// What a main registrar that challenges our own requests is answered with.
+#[derive(Clone)]
+pub struct Credential {
+    /// The realm it is for; empty for any.
+    pub realm: Box<str>,
+    /// User name.
+    pub user: Box<str>,
+    /// Password.
+    pub password: Box<str>,
+}
+
+impl core::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Credential({} at {:?})", self.user, self.realm)
+    }
 }
 
 /// An address we listen on.
@@ -64,18 +166,21 @@ pub struct UpstreamPolicy {
     pub servers: Vec<Server>,
     /// How a node is chosen.
     pub balance: Balance,
-    /// Lifetime asked for a lease (R5); a device that asks for more gets more asked.
-    pub expires: Seconds,
-    /// A refresh is forwarded when the last proof is older (D10).
-    pub reauth_interval: Seconds,
     /// Time a REGISTER may take upstream, waiting included (R6).
     pub deadline: Duration,
-    /// Refuse registrations that the main registrar accepts without a challenge (R1).
-    pub challenge: ChallengePolicy,
     /// REGISTER transactions under way at once; more are answered 503.
     pub max_in_flight: usize,
     /// Name of the URI parameter that carries our token (R7).
     pub token_param: String,
+    /// What stands for the `@` of an AoR in the user part of our Contact in `aor` (R7).
+    pub at_sign: String,
+    /// The listener that our own requests leave from (R9) and no request of a device ever does, so
+    /// that the main registrar may trust it; `None` sends them the way the others go.
+    pub control: Option<crate::flow::ListenerId>,
+    /// What a challenge to our own requests is answered with (R9).
+    pub credentials: Vec<Credential>,
+    /// An outage of a node that was longer starts a new epoch for it (R14).
+    pub resync_after: Seconds,
     /// Statuses by which the main registrar ends a binding for good (R16).
     pub definitive: Vec<u16>,
 }
@@ -173,12 +278,13 @@ impl Default for UpstreamPolicy {
         Self {
             servers: Vec::new(),
             balance: Balance::Failover,
-            expires: 7200,
-            reauth_interval: 7200,
             deadline: Duration::from_secs(8),
-            challenge: ChallengePolicy::Warn,
             max_in_flight: 4096,
             token_param: "mr".to_owned(),
+            at_sign: "%40".to_owned(),
+            control: None,
+            credentials: Vec::new(),
+            resync_after: 60,
             definitive: vec![403, 404, 410],
         }
     }
@@ -209,15 +315,35 @@ impl Default for LimitPolicy {
     }
 }
 
-impl Default for Policy {
+impl Default for DomainPolicy {
     fn default() -> Self {
         Self {
             mode: Mode::Contact,
-            listeners: Vec::new(),
-            upstream: UpstreamPolicy::default(),
+            insertion: Insertion::Parameter,
+            expires: 7200,
+            reauth_interval: 7200,
+            challenge: ChallengePolicy::Warn,
             registration: RegistrationPolicy::default(),
-            limits: LimitPolicy::default(),
-            server_header: String::new(),
+            digest: None,
+            upstream_name: None,
+        }
+    }
+}
+
+impl Policy {
+    /// What holds for an AoR in canonical form.
+    #[must_use]
+    pub fn of(&self, aor: &[u8]) -> &DomainPolicy {
+        if self.domains.is_empty() {
+            return &self.domain;
+        }
+        let domain = aor.rsplit(|byte| *byte == b'@').next().unwrap_or(aor);
+        let found = self
+            .domains
+            .binary_search_by(|(name, _)| name.as_bytes().cmp(domain));
+        match found.ok().and_then(|at| self.domains.get(at)) {
+            Some((_, policy)) => policy,
+            None => &self.domain,
         }
     }
 }

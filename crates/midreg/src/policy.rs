@@ -70,14 +70,15 @@ impl Blueprint {
             side: bound.side,
         });
         Arc::new(Policy {
-            mode: config.mode,
             listeners: listeners.collect(),
             upstream: UpstreamPolicy {
                 servers: servers.collect(),
                 max_in_flight: config.upstream.max_in_flight.div_ceil(shards),
                 ..config.upstream.clone()
             },
-            registration: config.registration.clone(),
+            domain: config.domain.clone(),
+            domains: Vec::new(),
+            naming: policy::Naming::default(),
             limits: LimitPolicy {
                 bindings: config.limits.bindings.div_ceil(shards),
                 ..config.limits.clone()

@@ -2,9 +2,7 @@
 
 use core::net::SocketAddr;
 
-use engine::policy::{
-    LimitPolicy, Listener, Mode, Policy, RegistrationPolicy, Server, Side, UpstreamPolicy,
-};
+use engine::policy::{DomainPolicy, Listener, Mode, Policy, Server, Side, UpstreamPolicy};
 use engine::{ListenerId, Transport};
 
 /// Where midreg is, toward everybody.
@@ -75,14 +73,15 @@ fn with(mode: Mode, nodes: u16) -> Policy {
         listener: UDP,
     };
     Policy {
-        mode,
         listeners: vec![listener(Transport::Udp), listener(Transport::Tcp)],
         upstream: UpstreamPolicy {
             servers: (0..nodes).map(server).collect(),
             ..UpstreamPolicy::default()
         },
-        registration: RegistrationPolicy::default(),
-        limits: LimitPolicy::default(),
-        server_header: String::new(),
+        domain: DomainPolicy {
+            mode,
+            ..DomainPolicy::default()
+        },
+        ..Policy::default()
     }
 }

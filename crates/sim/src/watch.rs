@@ -45,8 +45,8 @@ impl Watch {
     pub fn new(policy: &Policy) -> Self {
         Self {
             keys: Keys::derive(&SECRET),
-            mode: policy.mode,
-            flow_match: policy.registration.flow_match,
+            mode: policy.domain.mode,
+            flow_match: policy.domain.registration.flow_match,
             aors: BTreeSet::new(),
             registrations: BTreeMap::new(),
             proved: BTreeSet::new(),

@@ -398,7 +398,7 @@ fn d9_another_connection_is_another_flow() {
 #[test]
 fn d9_by_address_a_rebound_port_is_absorbed_but_not_another_address() {
     let mut policy = contact();
-    policy.registration.flow_match = FlowMatch::Address;
+    policy.domain.registration.flow_match = FlowMatch::Address;
     let (mut world, mut alice) = settled_under(policy);
     alice.rebind("198.51.100.7:6000");
     let bytes = alice.register();
@@ -415,7 +415,7 @@ fn d9_by_address_a_rebound_port_is_absorbed_but_not_another_address() {
 #[test]
 fn d10_an_old_proof_is_renewed_upstream() {
     let mut policy = contact();
-    policy.upstream.reauth_interval = 600;
+    policy.domain.reauth_interval = 600;
     let (mut world, mut alice) = settled_under(policy);
     for _ in 0..2 {
         world.wait(250);
@@ -559,7 +559,7 @@ fn outage(world: &mut World) {
 fn d14_in_an_outage_a_refresh_is_carried_by_what_is_left_of_the_lease() {
     let (mut world, mut alice) = settled_under({
         let mut policy = contact();
-        policy.upstream.expires = 400;
+        policy.domain.expires = 400;
         policy
     });
     world.wait(140);
@@ -596,8 +596,8 @@ fn d14_in_an_outage_another_flow_is_not_carried() {
 #[test]
 fn d14_a_spent_lease_carries_nothing() {
     let mut policy = contact();
-    policy.upstream.expires = 60;
-    policy.registration.max_expires = 60;
+    policy.domain.expires = 60;
+    policy.domain.registration.max_expires = 60;
     let (mut world, mut alice) = settled_under(policy);
     world.wait(48);
     outage(&mut world);
@@ -609,7 +609,7 @@ fn d14_a_spent_lease_carries_nothing() {
 #[test]
 fn d14_a_renewal_that_meets_silence_is_carried_when_the_deadline_is_over() {
     let mut policy = contact();
-    policy.upstream.reauth_interval = 60;
+    policy.domain.reauth_interval = 60;
     let (mut world, mut alice) = settled_under(policy);
     world.wait(61);
     world.main().personality.temper = Temper::Silent;

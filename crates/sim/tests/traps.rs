@@ -173,7 +173,7 @@ fn t9_a_2xx_that_lists_others_but_not_ours_is_not_trusted_for_long() {
 #[test]
 fn t10_a_423_from_upstream_is_raised_and_remembered() {
     let mut policy = contact();
-    policy.upstream.expires = 300;
+    policy.domain.expires = 300;
     let mut world = World::new(policy);
     world.main().personality.shortest = 900;
     world.main().personality.challenges = Challenges::Never;
@@ -439,7 +439,7 @@ fn s1_a_binding_that_is_always_being_challenged_dies_all_the_same() {
 #[test]
 fn s4_an_account_that_was_closed_is_closed_here_at_its_next_proof() {
     let mut policy = contact();
-    policy.upstream.reauth_interval = 600;
+    policy.domain.reauth_interval = 600;
     let mut world = World::new(policy);
     let mut alice = alice();
     world.registered(&mut alice);

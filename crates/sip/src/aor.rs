@@ -24,9 +24,10 @@ pub enum AorError {
 }
 
 /// What to do about upper-case letters in the user part, which RFC 3261 §19.1.4 distinguishes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UserCase {
     /// Keep them: `Bob` and `bob` are two.
+    #[default]
     Keep,
     /// Fold ASCII letters to lower case: they are one.
     Fold,

@@ -113,7 +113,7 @@ fn untrusted(core: &mut Core, verdict: &Verdict<'_, '_>, out: &mut Outbox) -> Op
         aor: Core::aor_text(&request.aor),
         source: request.flow.remote,
     });
-    (core.policy.upstream.challenge == ChallengePolicy::Require)
+    (core.policy.domain.challenge == ChallengePolicy::Require)
         .then_some(Refusal::new(403, "Accepted Without a Challenge"))
 }
 
@@ -348,8 +348,8 @@ fn granted(
 ) -> Grant {
     let policy = &core.policy;
     let fallback = match verdict.asking.mode {
-        Mode::Mirror => asked(wanted, &policy.registration),
-        Mode::Contact => verdict.asking.asked,
+        Mode::Mirror => asked(wanted, &policy.domain.registration),
+        Mode::Contact | Mode::Aor | Mode::Standalone => verdict.asking.asked,
     };
     let param = &policy.upstream.token_param;
     reconcile::granted(verdict.response, &core.keys, param, binding, fallback)
@@ -375,12 +375,12 @@ fn registration(
         granted: seconds,
         until: verdict.sent_at.plus_seconds(seconds),
     };
-    let registration = &core.policy.registration;
+    let registration = &core.policy.domain.registration;
     let asked = asked(wanted, registration);
     let (promise, expires_at) = match verdict.asking.mode {
         // The main registrar's own promise, which the device is told as it stands.
         Mode::Mirror => (seconds, lease.until),
-        Mode::Contact => {
+        Mode::Contact | Mode::Aor | Mode::Standalone => {
             let want = want(wanted, request.reach, registration);
             let promise = want.min(lease.usable(now.mono));
             (
@@ -479,7 +479,9 @@ fn answer(core: &mut Core, now: Now, verdict: &Verdict<'_, '_>, seq: PersistSeq,
             mirrored_contacts(core, verdict, &mut lines);
             relay::write_proxied(verdict.response, Some(&lines), &mut bytes);
         }
-        Mode::Contact => restored(core, now, verdict, (&mut lines, &mut bytes)),
+        Mode::Contact | Mode::Aor | Mode::Standalone => {
+            restored(core, now, verdict, (&mut lines, &mut bytes))
+        }
     }
     let reply = ReadyReply {
         flow: verdict.request.flow,

@@ -84,7 +84,7 @@ pub(super) fn depart_at_once(
     request: &RegisterRequest<'_>,
     out: &mut Outbox,
 ) {
-    if core.policy.mode == Mode::Mirror {
+    if core.policy.domain.mode == Mode::Mirror {
         return;
     }
     let Some(conversation) = core.conversations.get(id) else {

@@ -77,7 +77,7 @@ pub(crate) enum UpstreamState {
 pub(crate) fn decide(facts: &Facts<'_, '_>) -> Decision {
     let asked = match facts.mode {
         Mode::Mirror => mirror(facts),
-        Mode::Contact => registrar(facts),
+        Mode::Contact | Mode::Aor | Mode::Standalone => registrar(facts),
     };
     match asked {
         Decision::Forward(_) if facts.upstream == UpstreamState::Closed => outage(facts),

@@ -110,7 +110,7 @@ pub(super) fn ask(
         arrival,
         asked,
         leg,
-        mode: core.policy.mode,
+        mode: core.policy.domain.mode,
         standing: Standing::Good,
     };
     core.conversations
@@ -152,9 +152,9 @@ fn try_to_ask(
         hop: &hop,
         aor: &request.aor,
         came_by: arrival.flow,
-        voice: match policy.mode {
+        voice: match policy.domain.mode {
             Mode::Mirror => Voice::Device,
-            Mode::Contact => {
+            Mode::Contact | Mode::Aor | Mode::Standalone => {
                 let (lease, cseq) = (conversation.lease, conversation.cseq);
                 Voice::Lease(LeaseVoice::of(&core.keys, lease, cseq, asked))
             }
@@ -194,11 +194,11 @@ fn lifetime(core: &Core, node: NodeId, request: &RegisterRequest<'_>) -> Seconds
     let longest = request
         .contacts()
         .iter()
-        .map(|wanted| want(wanted, request.reach, &policy.registration))
+        .map(|wanted| want(wanted, request.reach, &policy.domain.registration))
         .max()
         .unwrap_or(0);
     policy
-        .upstream
+        .domain
         .expires
         .max(longest)
         .max(core.peers.min_expires(node))
@@ -216,9 +216,9 @@ pub(super) fn reread<'a>(
     message: &'a Message<'a>,
     flow: Flow,
 ) -> Option<RegisterRequest<'a>> {
-    let role = match core.policy.mode {
+    let role = match core.policy.domain.mode {
         Mode::Mirror => Role::Proxy,
-        Mode::Contact => Role::Registrar,
+        Mode::Contact | Mode::Aor | Mode::Standalone => Role::Registrar,
     };
     RegisterRequest::read(message, flow, role, &core.keys).ok()
 }

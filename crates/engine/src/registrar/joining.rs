@@ -43,7 +43,7 @@ pub(super) fn find(
         return Some(id);
     }
     let everything = turn(core, request) == Turn::Alone;
-    let mode = core.policy.mode;
+    let mode = core.policy.domain.mode;
     let mine = |conversation: &Conversation| match &conversation.phase {
         // RFC 3261 §10.2: a phone does not register anew before it has its answer. One that does
         // waits even for a proxy, lest it become known twice.
@@ -71,7 +71,7 @@ fn is_barrier(arrival: &Arrival) -> bool {
 /// Whether all of the AoR wait for a request. A stranger's `Contact: *` is nobody's barrier: it must
 /// have come by a proved flow, or answer a challenge.
 pub(super) fn turn(core: &Core, request: &RegisterRequest<'_>) -> Turn {
-    let rule = core.policy.registration.flow_match;
+    let rule = core.policy.domain.registration.flow_match;
     let is_proved = || {
         let mut bindings = core.table.bindings_of(request.aor_hash);
         bindings.any(|binding| flows_match(&request.flow, &binding.flow, rule))
@@ -86,7 +86,7 @@ pub(super) fn turn(core: &Core, request: &RegisterRequest<'_>) -> Turn {
 /// there must wait (R6).
 pub(super) fn ahead_on_lease(core: &Core, id: ConversationId) -> Option<ConversationId> {
     let own = core.conversations.get(id)?;
-    if core.policy.mode == Mode::Mirror {
+    if core.policy.domain.mode == Mode::Mirror {
         return None;
     }
     core.conversations

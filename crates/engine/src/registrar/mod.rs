@@ -62,9 +62,9 @@ pub(crate) fn on_register(
         let refusal = Refusal::new(513, "Message Too Large");
         return refuse(core, message, flow, refusal, out);
     }
-    let role = match core.policy.mode {
+    let role = match core.policy.domain.mode {
         Mode::Mirror => Role::Proxy,
-        Mode::Contact => Role::Registrar,
+        Mode::Contact | Mode::Aor | Mode::Standalone => Role::Registrar,
     };
     match RegisterRequest::read(message, flow, role, &core.keys) {
         Ok(request) => act(core, now, &request, out),
@@ -139,7 +139,7 @@ fn judge(
     devices: &[Option<BindingId>],
 ) -> Decision {
     let policy = &core.policy;
-    let rule = policy.registration.flow_match;
+    let rule = policy.domain.registration.flow_match;
     let devices = devices
         .iter()
         .map(|id| id.and_then(|id| core.table.binding_of(request.aor_hash, id)));
@@ -169,9 +169,9 @@ fn judge(
         },
         upstream: upstream_state(core, request),
         epoch: core.epoch,
-        mode: policy.mode,
-        policy: &policy.registration,
-        reauth_interval: policy.upstream.reauth_interval,
+        mode: policy.domain.mode,
+        policy: &policy.domain.registration,
+        reauth_interval: policy.domain.reauth_interval,
     })
 }
 
@@ -280,7 +280,7 @@ fn refresh(
         .binding_of(request.aor_hash, id)?
         .lease
         .usable(now.mono);
-    let policy = &core.policy.registration;
+    let policy = &core.policy.domain.registration;
     let granted = want(wanted, request.reach, policy).min(usable);
     let asked = asked(wanted, policy);
     let promised = jittered(core, granted);
@@ -297,7 +297,7 @@ fn refresh(
 }
 
 fn jittered(core: &mut Core, granted: u32) -> u32 {
-    let percent = u32::from(core.policy.registration.jitter_percent.min(50));
+    let percent = u32::from(core.policy.domain.registration.jitter_percent.min(50));
     if percent == 0 {
         return granted;
     }

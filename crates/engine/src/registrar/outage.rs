@@ -55,9 +55,9 @@ pub(super) fn carry(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Outb
     reply::write_ok(&request.heading, &core.keys, now, &listing, &mut bytes);
     drop(listed);
     // In `mirror` D2 is never asked.
-    let repeat = match core.policy.mode {
+    let repeat = match core.policy.domain.mode {
         Mode::Mirror => Repeat::ByTransaction,
-        Mode::Contact => Repeat::ByBinding,
+        Mode::Contact | Mode::Aor | Mode::Standalone => Repeat::ByBinding,
     };
     let (flow, txn) = (request.flow, Some(arrival.txn));
     core.reply(
@@ -90,7 +90,12 @@ fn refreshes(
     let in_order = bindings.iter().flatten().all(|binding| {
         binding.stamp.call_id != request.stamp.call_id || binding.stamp.cseq < request.stamp.cseq
     });
-    let carried = carried(request, &bindings, &core.policy.registration, now.mono);
+    let carried = carried(
+        request,
+        &bindings,
+        &core.policy.domain.registration,
+        now.mono,
+    );
     drop(bindings);
     if !carried || !in_order {
         return None;

@@ -37,7 +37,7 @@ pub(crate) fn begin(
 ) {
     // In `mirror` the registration is the device's own; it ends as it began, without us.
     spend(core, hash, binding.lease.id, binding.lease.cseq);
-    let runs = core.policy.mode != Mode::Mirror && binding.lease.until > now.mono;
+    let runs = core.policy.domain.mode != Mode::Mirror && binding.lease.until > now.mono;
     if let Some(claim) = core.conversations.claim_on(hash, binding.id) {
         claim.hold = match runs {
             true => Hold::Departed(binding),
@@ -196,7 +196,7 @@ pub(super) fn undo(
     until: Mono,
 ) {
     // In `mirror` the registration is the device's own.
-    if core.policy.mode == Mode::Mirror {
+    if core.policy.domain.mode == Mode::Mirror {
         return;
     }
     let Some(conversation) = core.conversations.get_mut(id) else {

@@ -150,7 +150,7 @@ pub(super) fn relay_answer(
     let mut bytes = Vec::with_capacity(response.bytes().len() + 256);
     match asking.mode {
         Mode::Mirror => relay::write_proxied(response, None, &mut bytes),
-        Mode::Contact => {
+        Mode::Contact | Mode::Aor | Mode::Standalone => {
             let heading = Heading::of(&request, asking.arrival.flow);
             let tag = core.keys.to_tag(heading.call_id, heading.from_tag);
             let how = Restored {
@@ -196,7 +196,7 @@ fn on_rejected(
     if !core.policy.upstream.definitive.contains(&status) {
         return;
     }
-    let rule = core.policy.registration.flow_match;
+    let rule = core.policy.domain.registration.flow_match;
     let ended: SmallVec<[BindingId; 2]> = conversation
         .claims
         .iter()

@@ -373,15 +373,15 @@ fn policy(choice: u8) -> Policy {
         address: (choice % 7 != 6).then(|| MAIN.parse().unwrap()),
         listener: ListenerId(0),
     }];
-    policy.registration.min_expires = 1;
-    policy.registration.jitter_percent = choice % 3 * 10;
+    policy.domain.registration.min_expires = 1;
+    policy.domain.registration.jitter_percent = choice % 3 * 10;
     policy.limits.bindings_per_aor = 1 + usize::from(choice % 4);
     if choice % 5 == 4 {
-        policy.mode = Mode::Mirror;
+        policy.domain.mode = Mode::Mirror;
     }
     if choice % 2 == 1 {
         policy.limits.overflow = engine::policy::Overflow::ReplaceOldest;
-        policy.upstream.challenge = engine::policy::ChallengePolicy::Require;
+        policy.domain.challenge = engine::policy::ChallengePolicy::Require;
     }
     policy
 }

@@ -54,8 +54,8 @@ fn with_secret(loaded: Loaded) -> Result<Loaded, Faults> {
 }
 
 fn summary(config: &Config) -> String {
-    let mode = match config.mode {
-        Mode::Contact => "contact",
+    let mode = match config.domain.mode {
+        Mode::Contact | Mode::Aor | Mode::Standalone => "contact",
         Mode::Mirror => "mirror",
     };
     let listen: Vec<String> = config
@@ -72,13 +72,13 @@ fn summary(config: &Config) -> String {
         || "made up at every start".to_owned(),
         |path| format!("in {}", path.display()),
     );
-    let registration = &config.registration;
+    let registration = &config.domain.registration;
     let mut text = String::from("ok\n");
     for (name, value) in [
         ("mode", mode.to_owned()),
         ("listen", listen.join(", ")),
         ("upstream", servers.join(", ")),
-        ("lease", format!("{} s upstream", config.upstream.expires)),
+        ("lease", format!("{} s upstream", config.domain.expires)),
         (
             "devices",
             format!(

@@ -147,7 +147,7 @@ mod tests {
             "2",
         ]);
         let config = options.load().expect("good").config;
-        assert_eq!(config.mode, engine::policy::Mode::Mirror);
+        assert_eq!(config.domain.mode, engine::policy::Mode::Mirror);
         assert_eq!(
             (config.listen.len(), config.workers, config.servers.len()),
             (2, 2, 1)

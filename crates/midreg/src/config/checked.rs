@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use engine::Seconds;
 use engine::policy::{
-    Balance, ChallengePolicy, FlowMatch, LimitPolicy, Mode, Overflow, RegistrationPolicy, Side,
-    TooBrief, UpstreamPolicy,
+    Balance, ChallengePolicy, DomainPolicy, FlowMatch, LimitPolicy, Mode, Overflow,
+    RegistrationPolicy, Side, TooBrief, UpstreamPolicy,
 };
 use tracing::Level;
 
@@ -29,8 +29,6 @@ const ANY: std::ops::RangeInclusive<Seconds> = 1..=Seconds::MAX;
 /// A checked configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How registrations relate to the main registrar's.
-    pub mode: Mode,
     /// Number of worker threads, each with an engine of its own.
     pub workers: u8,
     /// Where we listen; at least one.
@@ -39,8 +37,8 @@ pub struct Config {
     pub servers: Vec<ServerName>,
     /// How they are asked. Its `servers` stay empty until their names are resolved.
     pub upstream: UpstreamPolicy,
-    /// What devices are promised.
-    pub registration: RegistrationPolicy,
+    /// What holds for every domain.
+    pub domain: DomainPolicy,
     /// What is refused; `bindings` counts for the whole process here.
     pub limits: LimitPolicy,
     /// Where the secret that protects tokens is kept.
@@ -88,8 +86,12 @@ pub fn check(document: &Document, faults: &mut Faults) -> Option<Config> {
     let server_header = root.value("server_header", header_text);
     let mut listen = root.each("listen", read_listen);
     listen.retain(Option::is_some);
-    let (upstream, servers) = root.section("upstream", read_upstream);
-    let registration = root.section("registration", read_registration);
+    let mut domain = DomainPolicy {
+        mode: mode.map_or(Mode::Contact, |given| given.value),
+        ..DomainPolicy::default()
+    };
+    let (upstream, servers) = root.section("upstream", |s| read_upstream(s, &mut domain));
+    domain.registration = root.section("registration", read_registration);
     let limits = root.section("limits", read_limits);
     let secret_file = root.section("security", |s| s.value("secret_file", secret_path));
     let log = root.section("log", read_log);
@@ -97,20 +99,18 @@ pub fn check(document: &Document, faults: &mut Faults) -> Option<Config> {
 
     let mut listen: Vec<Given<Listen>> = listen.into_iter().flatten().collect();
     let servers = servers.unwrap_or_default();
-    let mode = mode.map_or(Mode::Contact, |given| given.value);
     cross::check_listeners(&listen, faults);
     cross::check_upstream(&listen, &servers, faults);
-    cross::check_lifetimes(mode, &upstream, &registration, faults);
+    cross::check_lifetimes(&domain, &upstream, faults);
     if listen.is_empty() {
         listen.push(default_listen());
     }
     (!faults.has_errors()).then(|| Config {
-        mode,
         workers: workers.map_or(1, |given| u8::try_from(given.value).unwrap_or(1)),
         listen: listen.into_iter().map(|given| given.value).collect(),
         servers: servers.into_iter().map(|given| given.value).collect(),
         upstream,
-        registration,
+        domain,
         limits,
         secret_file: secret_file.map(|given| beside(&given)),
         log,
@@ -169,6 +169,7 @@ fn read_listen(section: &mut Section<'_, '_>, spot: &Spot) -> Option<Given<Liste
 
 fn read_upstream(
     section: &mut Section<'_, '_>,
+    domain: &mut DomainPolicy,
 ) -> (UpstreamPolicy, Option<Vec<Given<ServerName>>>) {
     let base = UpstreamPolicy::default();
     let servers = section.list("servers", |node| address::server_uri(text(node)?));
@@ -178,7 +179,7 @@ fn read_upstream(
     );
     let expires = section
         .value("expires", seconds(ANY))
-        .map_or(base.expires, |g| g.value);
+        .map_or(domain.expires, |g| g.value);
     let reauth = section.value("reauth_interval", seconds(ANY));
     let deadline = section.value("deadline", |node| {
         let deadline = duration(node)?;
@@ -191,21 +192,21 @@ fn read_upstream(
     let max_in_flight = section.value("max_in_flight", count(1..=1_000_000));
     let token_param = section.value("token_param", token_param);
     let definitive = section.list("definitive_rejects", definitive_status);
+    domain.expires = expires;
+    domain.reauth_interval = reauth.map_or(expires, |given| given.value);
+    if let Some(Given { value: true, .. }) = challenge {
+        domain.challenge = ChallengePolicy::Require;
+    }
     let policy = UpstreamPolicy {
         servers: Vec::new(),
         balance: balance.map_or(base.balance, |given| given.value),
-        expires,
-        reauth_interval: reauth.map_or(expires, |given| given.value),
         deadline: deadline.map_or(base.deadline, |given| given.value),
-        challenge: match challenge {
-            Some(Given { value: true, .. }) => ChallengePolicy::Require,
-            _ => ChallengePolicy::Warn,
-        },
         max_in_flight: max_in_flight.map_or(base.max_in_flight, |given| given.value),
         token_param: token_param.map_or(base.token_param, |given| given.value),
         definitive: definitive.map_or(base.definitive, |list| {
             list.into_iter().map(|given| given.value).collect()
         }),
+        ..base
     };
     (policy, servers)
 }

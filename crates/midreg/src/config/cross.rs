@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use engine::Seconds;
-use engine::policy::{Mode, RegistrationPolicy, Side, UpstreamPolicy};
+use engine::policy::{DomainPolicy, Mode, RegistrationPolicy, Side, UpstreamPolicy};
 
 use super::address::{ServerName, Target, has_port};
 use super::checked::Listen;
@@ -138,28 +138,28 @@ pub(crate) fn check_upstream(
 
 /// Lifetimes that are legal but defeat their purpose.
 pub(crate) fn check_lifetimes(
-    mode: Mode,
+    domain: &DomainPolicy,
     upstream: &UpstreamPolicy,
-    registration: &RegistrationPolicy,
     faults: &mut Faults,
 ) {
+    let (mode, registration) = (domain.mode, &domain.registration);
     let mut warn = |message: String, help: &str| {
         faults.push(Fault::warning(None, message).help(help));
     };
-    if mode == Mode::Contact && upstream.expires <= registration.default_expires.min(600) {
+    if mode == Mode::Contact && domain.expires <= registration.default_expires.min(600) {
         warn(
             format!(
                 "`upstream.expires` ({} s) is hardly longer than a refresh",
-                upstream.expires
+                domain.expires
             ),
             "few refreshes can be absorbed; 7200 is usual",
         );
     }
-    if mode == Mode::Contact && upstream.reauth_interval < upstream.expires / 2 {
+    if mode == Mode::Contact && domain.reauth_interval < domain.expires / 2 {
         warn(
             format!(
                 "`upstream.reauth_interval` ({} s) is much shorter than `upstream.expires`",
-                upstream.reauth_interval
+                domain.reauth_interval
             ),
             "refreshes are forwarded each time it has passed, whatever the lease says",
         );

@@ -43,7 +43,7 @@ fn good(text: &str, sets: &[&str]) -> Config {
 type Probe = (&'static str, &'static str, fn(&Config) -> bool);
 
 const PROBES: &[Probe] = &[
-    ("mode", "\"mirror\"", |c| c.mode == Mode::Mirror),
+    ("mode", "\"mirror\"", |c| c.domain.mode == Mode::Mirror),
     ("workers", "3", |c| c.workers == 3),
     ("server_header", "\"midreg/1\"", |c| {
         c.server_header == "midreg/1"
@@ -69,15 +69,15 @@ const PROBES: &[Probe] = &[
     ("upstream.balance", "\"aor\"", |c| {
         c.upstream.balance == Balance::Aor
     }),
-    ("upstream.expires", "\"1h\"", |c| c.upstream.expires == 3600),
+    ("upstream.expires", "\"1h\"", |c| c.domain.expires == 3600),
     ("upstream.reauth_interval", "5400", |c| {
-        c.upstream.reauth_interval == 5400
+        c.domain.reauth_interval == 5400
     }),
     ("upstream.deadline", "\"500ms\"", |c| {
         c.upstream.deadline.as_millis() == 500
     }),
     ("upstream.require_challenge", "true", |c| {
-        c.upstream.challenge == ChallengePolicy::Require
+        c.domain.challenge == ChallengePolicy::Require
     }),
     ("upstream.max_in_flight", "17", |c| {
         c.upstream.max_in_flight == 17
@@ -89,25 +89,25 @@ const PROBES: &[Probe] = &[
         c.upstream.definitive == [403, 604]
     }),
     ("registration.min_expires", "1", |c| {
-        c.registration.min_expires == 1
+        c.domain.registration.min_expires == 1
     }),
     ("registration.default_expires", "\"30m\"", |c| {
-        c.registration.default_expires == 1800
+        c.domain.registration.default_expires == 1800
     }),
     ("registration.max_expires", "\"2h\"", |c| {
-        c.registration.max_expires == 7200
+        c.domain.registration.max_expires == 7200
     }),
     ("registration.too_brief", "\"raise\"", |c| {
-        c.registration.too_brief == TooBrief::Raise
+        c.domain.registration.too_brief == TooBrief::Raise
     }),
     ("registration.nat_expires", "90", |c| {
-        c.registration.nat_expires == 90
+        c.domain.registration.nat_expires == 90
     }),
     ("registration.jitter", "\"10%\"", |c| {
-        c.registration.jitter_percent == 10
+        c.domain.registration.jitter_percent == 10
     }),
     ("registration.flow_match", "\"address\"", |c| {
-        c.registration.flow_match == FlowMatch::Address
+        c.domain.registration.flow_match == FlowMatch::Address
     }),
     ("limits.bindings_per_aor", "3", |c| {
         c.limits.bindings_per_aor == 3
@@ -190,10 +190,10 @@ fn a_text_needs_no_quotes_on_the_command_line() {
 fn defaults_are_those_of_the_engine() {
     let config = good(LEAST, &[]);
     let base = engine::Policy::default();
-    assert_eq!(config.mode, base.mode);
+    assert_eq!(config.domain.mode, base.domain.mode);
     assert_eq!(
-        format!("{:?}", config.registration),
-        format!("{:?}", base.registration)
+        format!("{:?}", config.domain.registration),
+        format!("{:?}", base.domain.registration)
     );
     assert_eq!(format!("{:?}", config.limits), format!("{:?}", base.limits));
     assert_eq!(
@@ -467,7 +467,7 @@ fn lifetimes_that_were_not_given_follow_those_that_were() {
         (&["registration.default_expires=7200"], (60, 7200, 7200)),
         (&["registration.default_expires=30"], (30, 30, 3600)),
     ] {
-        let r = good(LEAST, sets).registration;
+        let r = good(LEAST, sets).domain.registration;
         assert_eq!(
             (r.min_expires, r.default_expires, r.max_expires),
             wanted,
@@ -476,7 +476,7 @@ fn lifetimes_that_were_not_given_follow_those_that_were() {
     }
     assert_eq!(
         good(LEAST, &["upstream.expires=600"])
-            .upstream
+            .domain
             .reauth_interval,
         600
     );

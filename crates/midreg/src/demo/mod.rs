@@ -121,7 +121,7 @@ pub fn run(
 
 fn start_midreg(options: &Options, registrar: &Registrar) -> Result<App, DemoError> {
     let mode = match options.mode {
-        Mode::Contact => "contact",
+        Mode::Contact | Mode::Aor | Mode::Standalone => "contact",
         Mode::Mirror => "mirror",
     };
     let overrides = vec![

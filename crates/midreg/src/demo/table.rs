@@ -136,7 +136,7 @@ impl Table {
             );
         }
         let story = match self.options.mode {
-            Mode::Contact => format!(
+            Mode::Contact | Mode::Aor | Mode::Standalone => format!(
                 "midreg answered {absorbed} of them itself ({share:.1} %); the main registrar saw \
                  {reached}.\nAs long as its leases last, that number stays where it is."
             ),
@@ -181,7 +181,7 @@ impl Table {
 
     fn mode(&self) -> &'static str {
         match self.options.mode {
-            Mode::Contact => "contact",
+            Mode::Contact | Mode::Aor | Mode::Standalone => "contact",
             Mode::Mirror => "mirror",
         }
     }

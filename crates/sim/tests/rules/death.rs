@@ -273,7 +273,7 @@ fn r9_one_of_two_contacts_returns_and_the_other_is_still_given_back() {
 #[test]
 fn r9_one_of_two_contacts_dies_while_the_other_is_renewed() {
     let mut policy = contact();
-    policy.upstream.reauth_interval = 100;
+    policy.domain.reauth_interval = 100;
     let mut world = World::new(policy);
     let mut alice = alice().with_contacts(&["sip:a@198.51.100.7:5062", "sip:b@198.51.100.7:5062"]);
     world.registered(&mut alice);

@@ -25,7 +25,7 @@ fn r4_too_little_is_423_with_min_expires() {
 #[test]
 fn r4_too_little_is_raised_where_policy_says_so() {
     let mut policy = contact();
-    policy.registration.too_brief = TooBrief::Raise;
+    policy.domain.registration.too_brief = TooBrief::Raise;
     let mut world = World::new(policy);
     let mut alice = alice();
     let bytes = alice.register_for(10);
@@ -161,7 +161,7 @@ fn r4_a_stream_needs_no_pinhole() {
 #[test]
 fn r4_the_nat_grant_may_lie_below_the_shortest_lifetime() {
     let mut policy = contact();
-    policy.registration.nat_expires = 25;
+    policy.domain.registration.nat_expires = 25;
     let mut world = World::new(policy);
     let mut alice = Phone::new("alice", "198.51.100.7:30000").behind_nat("192.168.1.2:5060");
     let answer = world.registered(&mut alice);
@@ -171,7 +171,7 @@ fn r4_the_nat_grant_may_lie_below_the_shortest_lifetime() {
 #[test]
 fn r4_jitter_only_shortens() {
     let mut policy = contact();
-    policy.registration.jitter_percent = 10;
+    policy.domain.registration.jitter_percent = 10;
     let (mut world, mut alice) = settled_under(policy);
     let mut met = std::collections::BTreeSet::new();
     for _ in 0..50 {
@@ -223,7 +223,7 @@ fn r5_upstream_is_asked_for_the_longer_of_ours_and_the_devices() {
     assert_eq!(asked.contacts()[0].expires, Some(7200));
     assert_eq!(asked.number("Expires"), Some(7200), "both agree");
     let mut policy = contact();
-    policy.upstream.expires = 600;
+    policy.domain.expires = 600;
     let mut world = World::new(policy);
     let bytes = alice.register_for(1800);
     world.converse(&mut alice, &bytes);
@@ -304,7 +304,7 @@ fn r5_a_2xx_that_says_nothing_grants_what_was_asked() {
 #[test]
 fn r5_a_423_is_raised_at_once_and_remembered() {
     let mut policy = contact();
-    policy.upstream.expires = 600;
+    policy.domain.expires = 600;
     let mut world = World::new(policy);
     world.main().personality.shortest = 1000;
     let mut alice = alice();
@@ -332,7 +332,7 @@ fn r5_a_423_is_raised_at_once_and_remembered() {
 #[test]
 fn r5_what_one_node_wants_is_not_asked_of_another() {
     let mut policy = two_nodes();
-    policy.upstream.expires = 600;
+    policy.domain.expires = 600;
     let mut world = World::new(policy);
     world.mains[0].personality.shortest = 1000;
     let mut alice = alice();
@@ -350,7 +350,7 @@ fn r5_what_one_node_wants_is_not_asked_of_another() {
 #[test]
 fn r5_a_challenge_that_the_raised_retry_meets_is_stale() {
     let mut policy = contact();
-    policy.upstream.expires = 600;
+    policy.domain.expires = 600;
     let mut world = World::new(policy);
     world.main().personality.shortest = 1000;
     world.main().personality.nonces = Nonces::OneTime;

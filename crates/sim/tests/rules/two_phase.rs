@@ -102,7 +102,7 @@ fn r1_an_unchallenged_new_device_is_counted_and_told() {
 #[test]
 fn r1_where_a_challenge_is_required_an_unchallenged_device_is_refused_and_undone() {
     let mut policy = contact();
-    policy.upstream.challenge = ChallengePolicy::Require;
+    policy.domain.challenge = ChallengePolicy::Require;
     let mut world = World::new(policy);
     world.main().personality.challenges = Challenges::Never;
     let mut alice = alice();
@@ -119,7 +119,7 @@ fn r1_where_a_challenge_is_required_an_unchallenged_device_is_refused_and_undone
 #[test]
 fn r1_where_a_challenge_is_required_a_challenged_device_is_welcome() {
     let mut policy = contact();
-    policy.upstream.challenge = ChallengePolicy::Require;
+    policy.domain.challenge = ChallengePolicy::Require;
     let (mut world, mut alice) = settled_under(policy);
     assert_eq!(world.registered(&mut alice).status(), 200);
     assert_eq!(world.rig.engine().counters().unchallenged, 0);

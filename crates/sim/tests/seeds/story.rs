@@ -38,7 +38,7 @@ impl Story {
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let policy = policy(&mut rng);
-        let mode = policy.mode;
+        let mode = policy.domain.mode;
         let mut world = World::seeded(policy, seed);
         let challenges = match rng.chance(60) {
             true => Challenges::Always,
@@ -353,13 +353,13 @@ fn policy(rng: &mut Rng) -> Policy {
         true => contact(),
         false => mirror(),
     };
-    policy.upstream.expires = [7200, 600, 120][rng.index(3)];
-    policy.upstream.reauth_interval = [7200, 200][rng.index(2)];
-    policy.registration.jitter_percent = [0, 10][rng.index(2)];
-    policy.registration.max_expires = 300;
-    policy.registration.default_expires = 300;
+    policy.domain.expires = [7200, 600, 120][rng.index(3)];
+    policy.domain.reauth_interval = [7200, 200][rng.index(2)];
+    policy.domain.registration.jitter_percent = [0, 10][rng.index(2)];
+    policy.domain.registration.max_expires = 300;
+    policy.domain.registration.default_expires = 300;
     if rng.chance(30) {
-        policy.registration.too_brief = TooBrief::Raise;
+        policy.domain.registration.too_brief = TooBrief::Raise;
     }
     policy
 }
