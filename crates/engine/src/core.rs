@@ -13,7 +13,7 @@ use crate::counters::Counters;
 use crate::engine::EngineConfig;
 use crate::entropy::Entropy;
 use crate::event::Event;
-use crate::gate::{Admission, Gate, HeldReply, ReadyReply, Repeat};
+use crate::gate::{Admission, Gate, HeldReply, ReadyReply, Repeat, Written};
 use crate::ids::{AorHash, NodeId, PersistSeq};
 use crate::keys::Keys;
 use crate::limits;
@@ -121,21 +121,32 @@ impl Core {
         mut changes: Vec<Change>,
         out: &mut Outbox,
     ) -> (PersistSeq, SmallVec<[Box<Binding>; 2]>) {
-        let written = changes.iter().filter_map(|change| match &change.op {
-            Op::Register(registration) => Some(registration.binding),
-            Op::Refresh(refresh) => Some(refresh.binding),
-            Op::Remove { .. } | Op::Spent { .. } | Op::Distrust { .. } => None,
-        });
-        let seq = self.gate.issue(written.collect());
-        for change in &mut changes {
-            if let Op::Register(registration) = &mut change.op {
-                registration.pending = seq;
+        let mut written = Written::new();
+        for change in &changes {
+            match &change.op {
+                Op::Register(registration) => written.push(registration.binding),
+                Op::Refresh(refresh) => written.push(refresh.binding),
+                Op::Renew { aor, lease } => written.extend(self.table.sharing(*aor, lease.id)),
+                Op::Remove { .. } | Op::Spent { .. } | Op::Distrust { .. } => {}
             }
         }
-        let removed = changes
-            .iter()
-            .filter_map(|change| self.table.apply(change.clone()))
-            .collect();
+        let seq = self.gate.issue(written);
+        let mut removed = SmallVec::new();
+        for change in &mut changes {
+            match &mut change.op {
+                Op::Register(registration) => registration.pending = seq,
+                Op::Renew { aor, lease } => {
+                    // A restart must not believe in a longer lease than there is: what is said of
+                    // those that share it waits for the store as well.
+                    let sharing: Written = self.table.sharing(*aor, lease.id).collect();
+                    sharing
+                        .into_iter()
+                        .for_each(|id| self.table.wait_for(id, seq));
+                }
+                _ => {}
+            }
+            removed.extend(self.table.apply(change.clone()));
+        }
         out.items.push(Output::Persist(PersistBatch {
             seq,
             at: now,

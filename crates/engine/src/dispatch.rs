@@ -13,11 +13,11 @@ use crate::input::Datagram;
 use crate::output::Outbox;
 use crate::peer::is_upstream;
 use crate::policy::Side;
+use crate::registrar::address::{Addressee, addressee};
 use crate::registrar::decision::{Refusal, RefusalHeader};
 use crate::registrar::heading::Heading;
 use crate::registrar::request::{Role, check_extensions, check_request_uri};
 use crate::registrar::{self, reply};
-use crate::token;
 use crate::txn::ResponseMatch;
 
 /// Bytes arrived.
@@ -113,19 +113,16 @@ fn misunderstanding(message: &Message<'_>) -> Option<Refusal> {
 /// address tokens; everybody else hears the same of all of them (S-12).
 fn absence(core: &Core, message: &Message<'_>, flow: Flow) -> Option<Refusal> {
     let uri = Uri::parse(message.request()?.uri).ok()?;
-    let text = uri
-        .param(&core.policy.upstream.token_param)?
-        .unwrap_or_default();
     let unknown = Some(Refusal::new(404, "Not Found"));
+    let gone = Some(Refusal::new(480, "Temporarily Unavailable"));
+    let ours = uri.param(&core.policy.upstream.token_param).is_some();
     if !is_upstream(&core.policy.upstream, flow.remote.ip()) {
-        return unknown;
+        return unknown.filter(|_| ours);
     }
-    match token::decode(&core.keys, text) {
-        None => unknown,
-        Some(id) if core.table.binding(id).is_none() => {
-            Some(Refusal::new(480, "Temporarily Unavailable"))
-        }
-        Some(_) => None,
+    match addressee(&core.policy, &core.keys, &uri) {
+        None => unknown.filter(|_| ours),
+        Some(Addressee::Device(id)) => gone.filter(|_| core.table.binding(id).is_none()),
+        Some(Addressee::Aor(aor)) => gone.filter(|_| core.table.record(aor).is_none()),
     }
 }
 

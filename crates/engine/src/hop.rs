@@ -20,8 +20,13 @@ pub(crate) struct Hop<'p> {
     pub(crate) advertise: &'p str,
     /// Transport token of our Via.
     pub(crate) transport: &'static str,
-    /// Name of the URI parameter that carries a token.
-    pub(crate) token_param: &'p str,
+}
+
+/// Our `host[:port]` as a node hears it; empty while there is no way to it.
+pub(crate) fn advertised(policy: &Policy, node: NodeId) -> &str {
+    peer::address(&policy.upstream, node)
+        .and_then(|flow| policy.listeners.get(usize::from(flow.listener.0)))
+        .map_or("", |listener| &listener.advertise)
 }
 
 impl<'p> Hop<'p> {
@@ -34,7 +39,6 @@ impl<'p> Hop<'p> {
             branch: core.txns.new_branch(),
             advertise: &listener.advertise,
             transport: listener.transport.as_str(),
-            token_param: &policy.upstream.token_param,
         })
     }
 

@@ -38,6 +38,7 @@ pub mod input;
 pub mod keys;
 pub mod limits;
 pub mod location;
+mod naming;
 pub mod output;
 mod peer;
 pub mod policy;

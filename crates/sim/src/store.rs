@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use engine::{BindingId, Change, Input, Mono, Op, PersistBatch, PersistSeq};
+use engine::{AorHash, BindingId, Change, Input, LeaseId, Mono, Op, PersistBatch, PersistSeq};
 
 /// How the store treats what it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,10 @@ pub struct Row {
     pub granted: u32,
     /// When the lease ends.
     pub lease_until: Mono,
+    /// The lease, and whose it is.
+    pub lease: LeaseId,
+    /// Its AoR.
+    pub aor: AorHash,
 }
 
 impl Store {
@@ -120,6 +124,8 @@ impl Store {
                     contact: String::from_utf8_lossy(registration.contact.uri()).into_owned(),
                     granted: registration.granted,
                     lease_until: registration.lease.until,
+                    lease: registration.lease.id,
+                    aor: registration.aor_hash,
                 };
                 self.rows.insert(key(registration.binding), row);
             }
@@ -130,6 +136,11 @@ impl Store {
             }
             Op::Remove { binding, .. } => {
                 self.rows.remove(&key(*binding));
+            }
+            Op::Renew { aor, lease } => {
+                let rows = self.rows.values_mut();
+                rows.filter(|row| (row.aor, row.lease) == (*aor, lease.id))
+                    .for_each(|row| row.lease_until = lease.until);
             }
             Op::Spent { .. } | Op::Distrust { .. } => {}
         }

@@ -3,8 +3,9 @@
 use crate::clock::{Mono, Seconds};
 use crate::event::Trace;
 use crate::flow::Flow;
-use crate::ids::{BindingId, LeaseId, NodeId, PersistSeq};
+use crate::ids::{AorHash, BindingId, LeaseId, NodeId, PersistSeq};
 use crate::location::change::{Refresh, Registration, Stamp};
+use crate::registrar::terms::Terms;
 
 /// How many decisions are kept for `explain`.
 pub(super) const TRACES: usize = 4;
@@ -36,8 +37,9 @@ pub struct Binding {
     pub history: [Trace; TRACES],
 }
 
-/// What the main registrar has granted to us, and until when. `mirror` has none of our own: there
-/// it is the device's own registration.
+/// What the main registrar has granted to us, and until when. In `aor` all bindings of an AoR share
+/// one and carry the same copy of it. `mirror` has none of our own: there it is the device's own
+/// registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// Its identity; the Call-ID and From-tag upstream derive from it (R6).
@@ -46,6 +48,8 @@ pub struct Lease {
     pub cseq: u32,
     /// The node that granted it.
     pub node: NodeId,
+    /// The terms on which it was granted, and is given back.
+    pub terms: Terms,
     /// The epoch in which it was granted; an older one is not trusted (R14).
     pub epoch: u32,
     /// Lifetime the last 2xx granted.
@@ -257,21 +261,33 @@ impl Binding {
         self.lease.epoch = 0;
     }
 
-    /// All of it as the store is to know it after `refresh`.
-    pub(crate) fn renewed(&self, aor: Box<[u8]>, refresh: &Refresh) -> Registration {
+    /// All of it as the store is to know it.
+    pub(crate) fn as_registered(&self, aor: &[u8], hash: AorHash) -> Registration {
         Registration {
             binding: self.id,
-            aor,
-            aor_hash: refresh.aor,
+            aor: aor.into(),
+            aor_hash: hash,
             contact: self.contact.clone(),
+            flow: self.flow,
+            stamp: self.stamp,
+            asked: self.asked,
+            granted: self.granted,
+            expires_at: self.expires_at,
+            proved_at: self.proved_at,
+            lease: self.lease,
+            pending: self.pending,
+        }
+    }
+
+    /// The same after `refresh`.
+    pub(crate) fn renewed(&self, aor: &[u8], refresh: &Refresh) -> Registration {
+        Registration {
             flow: refresh.flow,
             stamp: refresh.stamp,
             asked: refresh.asked,
             granted: refresh.granted,
             expires_at: refresh.expires_at,
-            proved_at: self.proved_at,
-            lease: self.lease,
-            pending: self.pending,
+            ..self.as_registered(aor, refresh.aor)
         }
     }
 

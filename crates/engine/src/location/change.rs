@@ -33,6 +33,13 @@ pub enum Op {
         /// Why.
         cause: RemovalCause,
     },
+    /// The lease that an AoR's bindings share was granted anew (`aor`). Durable.
+    Renew {
+        /// Keyed hash of the AoR.
+        aor: AorHash,
+        /// As it is now.
+        lease: Lease,
+    },
     /// A CSeq was used on a lease without a 2xx. Volatile: after a load CSeqs jump ahead.
     Spent {
         /// The binding whose lease it is.

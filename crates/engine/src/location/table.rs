@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 
 use crate::clock::Mono;
 use crate::event::Trace;
-use crate::ids::{AorHash, BindingId, PersistSeq, SLOTS, Slot};
-use crate::location::binding::Binding;
+use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq, SLOTS, Slot};
+use crate::location::binding::{Binding, Lease};
 use crate::location::change::{Change, Op, Refresh, Registration};
 use crate::location::place::{Places, Ref};
 use crate::location::record::Record;
@@ -63,6 +63,13 @@ impl Table {
     /// The bindings of an AoR, oldest first.
     pub fn bindings_of(&self, aor: AorHash) -> impl Iterator<Item = &Binding> {
         self.record(aor).into_iter().flat_map(Record::bindings)
+    }
+
+    /// The bindings of an AoR that hang on a lease.
+    pub fn sharing(&self, aor: AorHash, lease: LeaseId) -> impl Iterator<Item = BindingId> {
+        self.bindings_of(aor)
+            .filter(move |binding| binding.lease.id == lease)
+            .map(|binding| binding.id)
     }
 
     /// A committed binding of which the AoR is known: spares a look at its place.
@@ -134,6 +141,7 @@ impl Table {
             Op::Register(registration) => self.register(*registration),
             Op::Refresh(refresh) => self.refresh(&refresh),
             Op::Remove { binding, .. } => return self.remove(binding),
+            Op::Renew { aor, lease } => self.renew(aor, lease),
             Op::Spent {
                 binding,
                 lease,
@@ -284,6 +292,24 @@ impl Table {
         if shortened {
             self.rearm(refresh.binding, refresh.expires_at);
         }
+    }
+
+    fn renew(&mut self, aor: AorHash, lease: Lease) {
+        let Some(slot) = self.slot_mut(aor.slot()) else {
+            return;
+        };
+        let record = slot
+            .records
+            .find_mut(aor.short(), |record| record.hash == aor);
+        let sharing = record
+            .into_iter()
+            .flat_map(Record::bindings_mut)
+            .filter(|binding| binding.lease.id == lease.id);
+        // What the store has lost must be written anew before it is trusted again.
+        sharing.for_each(|binding| {
+            let epoch = if binding.is_lost() { 0 } else { lease.epoch };
+            binding.lease = Lease { epoch, ..lease };
+        });
     }
 
     fn remove(&mut self, id: BindingId) -> Option<Box<Binding>> {

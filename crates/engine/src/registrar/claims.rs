@@ -9,7 +9,6 @@ use crate::event::{Event, RemovalCause};
 use crate::ids::BindingId;
 use crate::location::{Change, Op};
 use crate::output::Outbox;
-use crate::policy::Mode;
 use crate::registrar::conversation::{Claim, ConversationId, Hold};
 use crate::registrar::decide::is_own;
 use crate::registrar::devices_of;
@@ -84,12 +83,12 @@ pub(super) fn depart_at_once(
     request: &RegisterRequest<'_>,
     out: &mut Outbox,
 ) {
-    if core.policy.domain.mode == Mode::Mirror {
-        return;
-    }
     let Some(conversation) = core.conversations.get(id) else {
         return;
     };
+    if conversation.terms.is_proxied() {
+        return;
+    }
     let leaving: SmallVec<[BindingId; 2]> = request
         .contacts()
         .iter()

@@ -15,9 +15,9 @@ use crate::flow::Flow;
 use crate::ids::{AorHash, BindingId, LeaseId, NodeId, PersistSeq};
 use crate::limits;
 use crate::location::Binding;
-use crate::policy::Mode;
 use crate::registrar::decision::ForwardReason;
 use crate::registrar::reconcile::Standing;
+use crate::registrar::terms::Terms;
 use crate::timers::TimerToken;
 use crate::txn::{ClientTxn, ServerTxn};
 
@@ -34,6 +34,10 @@ pub(crate) struct Conversation {
     pub(crate) node: NodeId,
     /// The lease.
     pub(crate) lease: LeaseId,
+    /// The terms of the lease: those of its domain when the conversation began.
+    pub(crate) terms: Terms,
+    /// Whether it is about the lease, or speaks of the AoR as a whole.
+    pub(crate) subject: Subject,
     /// The last CSeq used on it.
     pub(crate) cseq: u32,
     /// The addresses that the Contacts sent upstream carry, in the request's order.
@@ -48,6 +52,15 @@ pub(crate) struct Conversation {
     pub(crate) timer: Option<TimerToken>,
     /// Whether it stands in the line of releases.
     pub(crate) line: Line,
+}
+
+/// What a conversation is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// A lease.
+    Lease,
+    /// The AoR: a query or `Contact: *`, on a Call-ID of its own.
+    Aor,
 }
 
 /// Whether a conversation stands in the line of releases; nobody stands there twice.
@@ -110,13 +123,12 @@ pub(crate) enum Phase {
 pub(crate) struct Asking {
     /// What arrived.
     pub(crate) arrival: Arrival,
-    /// Lifetime asked for upstream.
+    /// The terms it was sent on.
+    pub(crate) terms: Terms,
+    /// Lifetime asked for upstream; 0 ends a shared lease.
     pub(crate) asked: Seconds,
     /// Which try it is.
     pub(crate) leg: Leg,
-    /// The mode it was sent in: its answer is read and passed on in the same, whatever holds by
-    /// then.
-    pub(crate) mode: Mode,
     /// Whether its acceptance can be built on: a `Contact: *` that was accepted meanwhile may have
     /// come after it.
     pub(crate) standing: Standing,
@@ -401,6 +413,16 @@ impl Conversations {
 }
 
 impl Conversation {
+    /// What departed from it is not to be given back any more: its addresses are free when the
+    /// conversation ends.
+    pub(crate) fn abandon_departed(&mut self) {
+        for claim in &mut self.claims {
+            if matches!(claim.hold, Hold::Departed(_)) {
+                claim.hold = Hold::Reserved(Box::default());
+            }
+        }
+    }
+
     /// Whether it only lingers after a challenge, with nothing that is to be given back: a device
     /// that does answer is still understood, as one that is new or changed.
     pub(crate) fn gives_way(&self) -> bool {
@@ -430,6 +452,8 @@ mod tests {
             hash: AorHash(hash << 64),
             node: NodeId(0),
             lease: LeaseId(0),
+            terms: Terms::of(&crate::policy::DomainPolicy::default()),
+            subject: Subject::Lease,
             cseq: 0,
             claims: SmallVec::new(),
             phase: Phase::between(),

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use crate::clock::{Mono, Seconds};
 use crate::flow::Flow;
 use crate::location::Binding;
-use crate::policy::{FlowMatch, Mode, RegistrationPolicy, TooBrief};
+use crate::policy::{FlowMatch, RegistrationPolicy, TooBrief};
 use crate::registrar::decision::{
     AbsorbReason, Decision, ForwardReason, Refusal, RefusalHeader, Row,
 };
@@ -28,12 +28,12 @@ pub(crate) struct Facts<'f, 'm> {
     pub(crate) flow_proof: FlowProof,
     /// Whether a departed device's last words include this request (R8).
     pub(crate) grave: Grave,
+    /// Whether others than the devices of this request hang on their lease.
+    pub(crate) siblings: Siblings,
     /// Whether the main registrar can be asked.
     pub(crate) upstream: UpstreamState,
     /// The present epoch (R14).
     pub(crate) epoch: u32,
-    /// The mode of its domain.
-    pub(crate) mode: Mode,
     /// What devices are promised.
     pub(crate) policy: &'f RegistrationPolicy,
     /// D10.
@@ -65,6 +65,13 @@ pub(crate) enum Grave {
     LateDuplicate,
 }
 
+/// Whether others hang on the lease of a request's devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Siblings {
+    None,
+    Some,
+}
+
 /// Whether the main registrar can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UpstreamState {
@@ -75,9 +82,9 @@ pub(crate) enum UpstreamState {
 
 /// What is to be done with a REGISTER.
 pub(crate) fn decide(facts: &Facts<'_, '_>) -> Decision {
-    let asked = match facts.mode {
-        Mode::Mirror => mirror(facts),
-        Mode::Contact | Mode::Aor | Mode::Standalone => registrar(facts),
+    let asked = match facts.request.terms.is_proxied() {
+        true => mirror(facts),
+        false => registrar(facts),
     };
     match asked {
         Decision::Forward(_) if facts.upstream == UpstreamState::Closed => outage(facts),
@@ -112,7 +119,10 @@ fn registrar(facts: &Facts<'_, '_>) -> Decision {
         Wish::RemoveAll => return Decision::Forward(ForwardReason::RemoveAll),
         Wish::Contacts(contacts) => {
             if contacts.iter().any(Wanted::is_removal) {
-                return Decision::Forward(ForwardReason::Remove);
+                return match leaves_siblings(facts) {
+                    true => Decision::Leave,
+                    false => Decision::Forward(ForwardReason::Remove),
+                };
             }
         }
     }
@@ -236,10 +246,15 @@ pub(crate) fn carried(
             })
 }
 
+/// R8: who surely leaves a lease on which others stay is nobody's business upstream.
+fn leaves_siblings(facts: &Facts<'_, '_>) -> bool {
+    facts.request.terms.is_shared() && facts.siblings == Siblings::Some && leaves_at_once(facts)
+}
+
 /// R8: every contact leaves, and each device is surely itself.
 fn leaves_at_once(facts: &Facts<'_, '_>) -> bool {
     !facts.devices.is_empty()
-        && facts.mode == Mode::Contact
+        && !facts.request.terms.is_proxied()
         && facts
             .request
             .contacts()

@@ -14,16 +14,17 @@ use crate::ids::{BindingId, NodeId};
 use crate::limits;
 use crate::location::{Change, Op};
 use crate::output::Outbox;
-use crate::policy::Mode;
+use crate::registrar::address::Address;
+use crate::registrar::answer::Delivery;
 use crate::registrar::conversation::{Arrival, Asking, ConversationId, Hold, Leg, Phase};
 use crate::registrar::decide::want;
-use crate::registrar::decision::ForwardReason;
+use crate::registrar::decision::{Decision, ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::heading::Heading;
 use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Voice};
 use crate::registrar::reconcile::Standing;
-use crate::registrar::request::{Credentials, RegisterRequest, Role, Wish};
-use crate::registrar::{claims, joining, outage, release, reply, unavailable};
-use crate::token;
+use crate::registrar::rename::Rename;
+use crate::registrar::request::{Credentials, RegisterRequest, Wanted, Wish};
+use crate::registrar::{absorb, claims, identity, joining, outage, refusal, release, reply};
 use crate::txn::Kind;
 
 /// Sends a REGISTER upstream, or lets it wait for its turn on its lease.
@@ -36,11 +37,13 @@ pub(crate) fn start(
     out: &mut Outbox,
 ) {
     let to = request.heading.way_back();
-    let opened = super::transaction_key(core, request.message, &request.flow)
+    let opened = core
+        .txns
+        .server_key(request.message, &request.flow)
         .and_then(|key| core.txns.start_server(now, key, Kind::NonInvite, to).ok());
     let Some(txn) = opened else {
         let retry_after = core.retry_after();
-        return unavailable(core, request.message, request.flow, retry_after, out);
+        return refusal::unavailable(core, request.message, request.flow, retry_after, out);
     };
     let arrival = Arrival {
         bytes: request.message.bytes().into(),
@@ -62,8 +65,8 @@ fn place(
     arrival: Arrival,
     out: &mut Outbox,
 ) {
-    let found = joining::find(core, request, devices)
-        .or_else(|| joining::begin(core, request, devices, arrival.reason));
+    let found =
+        joining::find(core, request, devices).or_else(|| joining::begin(core, request, devices));
     let Some(id) = found else {
         return give_up(core, now, &arrival, out);
     };
@@ -98,19 +101,20 @@ pub(super) fn ask(
         return finish(core, now, id, out);
     };
     core.counters.upstream_registers += 1;
-    if let Some(conversation) = core.conversations.get(id) {
-        out.event(Event::RegisterForwarded {
-            aor: Core::aor_text(&conversation.aor),
-            reason: arrival.reason,
-            source: arrival.flow.remote,
-            node: conversation.node,
-        });
-    }
+    let Some(conversation) = core.conversations.get(id) else {
+        return;
+    };
+    out.event(Event::RegisterForwarded {
+        aor: Core::aor_text(&conversation.aor),
+        reason: arrival.reason,
+        source: arrival.flow.remote,
+        node: conversation.node,
+    });
     let asking = Asking {
         arrival,
+        terms: conversation.terms,
         asked,
         leg,
-        mode: core.policy.domain.mode,
         standing: Standing::Good,
     };
     core.conversations
@@ -139,27 +143,32 @@ fn try_to_ask(
     let policy = core.policy.clone();
     let node = settle_node(core, id, arrival.reason)?;
     let hop = Hop::to(core, &policy, node)?;
-    let asked = lifetime(core, node, &request);
+    let asked = match ends_lease(core, id, &request) {
+        true => 0,
+        false => lifetime(core, node, &request),
+    };
+    let replaced = replaced(core, id, &request);
     let spent = release::spent(core, id);
     let conversation = core.conversations.get_mut(id)?;
     conversation.cseq = next_cseq(spent);
-    let tokens: SmallVec<[[u8; token::TOKEN_LENGTH]; 2]> = conversation
-        .claims
-        .iter()
-        .map(|claim| token::encode(&core.keys, claim.binding))
-        .collect();
+    let bindings: SmallVec<[BindingId; 2]> =
+        conversation.claims.iter().map(|c| c.binding).collect();
+    let terms = conversation.terms;
+    let rename = Rename::of(&policy, &request.aor, &message);
     let how = Outgoing {
         hop: &hop,
-        aor: &request.aor,
+        address: Address::new(&policy, &core.keys, terms, &request.aor),
         came_by: arrival.flow,
-        voice: match policy.domain.mode {
-            Mode::Mirror => Voice::Device,
-            Mode::Contact | Mode::Aor | Mode::Standalone => {
+        voice: match terms.is_proxied() {
+            true => Voice::Device,
+            false => {
                 let (lease, cseq) = (conversation.lease, conversation.cseq);
                 Voice::Lease(LeaseVoice::of(&core.keys, lease, cseq, asked))
             }
         },
-        tokens: &tokens,
+        bindings: &bindings,
+        replaced: &replaced,
+        rename: rename.as_ref(),
     };
     let mut bytes = Vec::with_capacity(message.bytes().len() + 256);
     outgoing::write(&message, request.contacts(), &how, &mut bytes);
@@ -173,6 +182,40 @@ fn try_to_ask(
     )
     .ok()?;
     Some(asked)
+}
+
+/// Whether a request, once accepted, leaves nobody on a lease that an AoR's devices share (R8).
+fn ends_lease(core: &Core, id: ConversationId, request: &RegisterRequest<'_>) -> bool {
+    let Some(conversation) = core.conversations.get(id) else {
+        return false;
+    };
+    let only_removes = !request.contacts().is_empty() && request.only_removes();
+    if !conversation.terms.is_shared() || !only_removes {
+        return false;
+    }
+    let stays = |id: BindingId| !conversation.claims.iter().any(|c| c.binding == id);
+    let mut sharing = core.table.sharing(conversation.hash, conversation.lease);
+    !sharing.any(stays)
+}
+
+/// Contacts that the main registrar has under the device's own name and that another replaces now:
+/// with a Path through us it cannot know that they are the same device's.
+fn replaced(core: &Core, id: ConversationId, request: &RegisterRequest<'_>) -> Vec<Vec<u8>> {
+    let Some(conversation) = core.conversations.get(id) else {
+        return Vec::new();
+    };
+    if conversation.terms.rewrites_contact() || !conversation.terms.is_leased() {
+        return Vec::new();
+    }
+    let claims = request.contacts().iter().zip(&conversation.claims);
+    claims
+        .filter_map(|(wanted, claim)| {
+            let held = core.table.binding(claim.binding)?.contact.uri();
+            let named_again = |other: &Wanted<'_>| identity::same_uri(other.uri, held);
+            let same = identity::same_uri(wanted.uri, held);
+            (!same && !request.contacts().iter().any(named_again)).then(|| held.to_vec())
+        })
+        .collect()
 }
 
 /// The node that a conversation speaks with: one that went down since is left, but not in the
@@ -190,15 +233,14 @@ fn settle_node(core: &mut Core, id: ConversationId, reason: ForwardReason) -> Op
 
 /// R5: what is asked upstream.
 fn lifetime(core: &Core, node: NodeId, request: &RegisterRequest<'_>) -> Seconds {
-    let policy = &core.policy;
+    let domain = core.policy.of(&request.aor);
     let longest = request
         .contacts()
         .iter()
-        .map(|wanted| want(wanted, request.reach, &policy.domain.registration))
+        .map(|wanted| want(wanted, request.reach, &domain.registration))
         .max()
         .unwrap_or(0);
-    policy
-        .domain
+    domain
         .expires
         .max(longest)
         .max(core.peers.min_expires(node))
@@ -216,11 +258,7 @@ pub(super) fn reread<'a>(
     message: &'a Message<'a>,
     flow: Flow,
 ) -> Option<RegisterRequest<'a>> {
-    let role = match core.policy.domain.mode {
-        Mode::Mirror => Role::Proxy,
-        Mode::Contact | Mode::Aor | Mode::Standalone => Role::Registrar,
-    };
-    RegisterRequest::read(message, flow, role, &core.keys).ok()
+    RegisterRequest::read(message, flow, &core.policy, &core.keys).ok()
 }
 
 /// The main registrar left a REGISTER unanswered, or cannot be reached.
@@ -276,6 +314,11 @@ fn distrust(core: &mut Core, id: ConversationId, request: &RegisterRequest<'_>) 
             .bindings_of(request.aor_hash)
             .map(|binding| binding.id)
             .collect(),
+        // The answer that nobody heard may have shortened the lease of all.
+        Wish::Contacts(_) if conversation.terms.is_shared() => core
+            .table
+            .sharing(conversation.hash, conversation.lease)
+            .collect(),
         Wish::Contacts(_) => conversation.claims.iter().map(|c| c.binding).collect(),
     };
     for binding in bindings {
@@ -290,11 +333,11 @@ pub(super) fn give_up(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Ou
     if outage::carry(core, now, arrival, out) {
         return;
     }
-    let refusal = super::Refusal {
-        row: super::Row::D14,
+    let refusal = Refusal {
+        row: Row::D14,
         status: 503,
         reason: "Service Unavailable",
-        header: super::RefusalHeader::RetryAfter(core.retry_after()),
+        header: RefusalHeader::RetryAfter(core.retry_after()),
     };
     core.counters.refused(503);
     let Ok(message) = Message::parse(&arrival.bytes) else {
@@ -359,6 +402,16 @@ fn place_again(core: &mut Core, now: Now, arrival: Arrival, out: &mut Outbox) {
         return give_up(core, now, &arrival, out);
     };
     let devices = super::devices_of(core, &request);
+    // Whoever spoke on the lease before it may have renewed it for all.
+    if let Decision::Absorb { .. } = super::judge(core, now, &request, &devices) {
+        core.counters.decided(Row::D13);
+        let delivery = Delivery {
+            txn: Some(arrival.txn),
+            repeat: Repeat::ByBinding,
+            ..Delivery::STATELESS
+        };
+        return absorb::absorb(core, now, &request, &devices, delivery, out);
+    }
     place(core, now, &request, &devices, arrival, out);
 }
 

@@ -7,12 +7,10 @@ use smallvec::SmallVec;
 use crate::core::Core;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::limits;
-use crate::policy::Mode;
 use crate::registrar::conversation::{
-    Arrival, Claim, Conversation, ConversationId, Hold, Line, Opener, Phase, Turn,
+    Arrival, Claim, Conversation, ConversationId, Hold, Line, Opener, Phase, Subject, Turn,
 };
 use crate::registrar::decide::flows_match;
-use crate::registrar::decision::ForwardReason;
 use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::{forward, identity};
 
@@ -43,12 +41,14 @@ pub(super) fn find(
         return Some(id);
     }
     let everything = turn(core, request) == Turn::Alone;
-    let mode = core.policy.domain.mode;
+    let proxied = request.terms.is_proxied();
     let mine = |conversation: &Conversation| match &conversation.phase {
+        // What is said on other terms is said to its end.
+        _ if conversation.terms != request.terms => false,
         // RFC 3261 §10.2: a phone does not register anew before it has its answer. One that does
         // waits even for a proxy, lest it become known twice.
-        Phase::Asking(_) if mode == Mode::Mirror => is_about(core, conversation, request, devices),
-        _ if mode == Mode::Mirror => false,
+        Phase::Asking(_) if proxied => is_about(core, conversation, request, devices),
+        _ if proxied => false,
         Phase::Asking(asking) => {
             everything
                 || is_barrier(&asking.arrival)
@@ -71,7 +71,7 @@ fn is_barrier(arrival: &Arrival) -> bool {
 /// Whether all of the AoR wait for a request. A stranger's `Contact: *` is nobody's barrier: it must
 /// have come by a proved flow, or answer a challenge.
 pub(super) fn turn(core: &Core, request: &RegisterRequest<'_>) -> Turn {
-    let rule = core.policy.domain.registration.flow_match;
+    let rule = core.policy.of(&request.aor).registration.flow_match;
     let is_proved = || {
         let mut bindings = core.table.bindings_of(request.aor_hash);
         bindings.any(|binding| flows_match(&request.flow, &binding.flow, rule))
@@ -86,7 +86,7 @@ pub(super) fn turn(core: &Core, request: &RegisterRequest<'_>) -> Turn {
 /// there must wait (R6).
 pub(super) fn ahead_on_lease(core: &Core, id: ConversationId) -> Option<ConversationId> {
     let own = core.conversations.get(id)?;
-    if core.policy.domain.mode == Mode::Mirror {
+    if own.terms.is_proxied() {
         return None;
     }
     core.conversations
@@ -106,11 +106,19 @@ fn is_about(
     request: &RegisterRequest<'_>,
     devices: &[Option<BindingId>],
 ) -> bool {
-    let same_lease = devices
-        .iter()
-        .flatten()
-        .filter_map(|id| core.table.binding(*id))
-        .any(|binding| binding.lease.id == conversation.lease);
+    let same_lease = match (conversation.terms.is_shared(), &conversation.phase) {
+        // Of a shared lease only the giving back concerns all: who challenges one device has not
+        // challenged the others.
+        (true, Phase::Releasing { .. } | Phase::Resting { .. }) => {
+            !request.contacts().is_empty() && conversation.subject == Subject::Lease
+        }
+        (true, _) => false,
+        (false, _) => devices
+            .iter()
+            .flatten()
+            .filter_map(|id| core.table.binding(*id))
+            .any(|binding| binding.lease.id == conversation.lease),
+    };
     // A stranger that claims a device's Contact must not get in its way: reserved contacts are the
     // same device's only from the same address.
     let same_source = match &conversation.phase {
@@ -136,19 +144,18 @@ pub(super) fn begin(
     core: &mut Core,
     request: &RegisterRequest<'_>,
     devices: &[Option<BindingId>],
-    reason: ForwardReason,
 ) -> Option<ConversationId> {
     let node = core.peers.choose(&core.policy.upstream, request.aor_hash)?;
-    let known = devices
-        .iter()
-        .flatten()
-        .find_map(|id| core.table.binding(*id));
-    // What names no device of its own speaks on a lease of its own: `*` and queries.
-    let own_lease = matches!(reason, ForwardReason::RemoveAll | ForwardReason::Query);
-    let (lease, cseq) = match known.filter(|_| !own_lease) {
-        Some(binding) => (binding.lease.id, binding.lease.cseq),
-        None => (LeaseId(core.entropy.draw()), 0),
+    // What names no device of its own speaks on a Call-ID of its own.
+    let subject = match request.wish {
+        Wish::Query | Wish::RemoveAll => Subject::Aor,
+        Wish::Contacts(_) => Subject::Lease,
     };
+    let known = match subject {
+        Subject::Lease => known_lease(core, request, devices),
+        Subject::Aor => None,
+    };
+    let (lease, cseq) = known.unwrap_or_else(|| (LeaseId(core.entropy.draw()), 0));
     make_room(core, request.aor_hash);
     let conversation = Conversation {
         opener: Opener::Device,
@@ -156,6 +163,8 @@ pub(super) fn begin(
         hash: request.aor_hash,
         node,
         lease,
+        terms: request.terms,
+        subject,
         cseq,
         claims: SmallVec::new(),
         phase: Phase::between(),
@@ -165,6 +174,40 @@ pub(super) fn begin(
         line: Line::Outside,
     };
     core.conversations.begin(conversation)
+}
+
+/// The lease that a request's devices have, and the last CSeq used on it: their own, or that of the
+/// AoR where all share one. One that was granted on other terms is not theirs to renew.
+fn known_lease(
+    core: &Core,
+    request: &RegisterRequest<'_>,
+    devices: &[Option<BindingId>],
+) -> Option<(LeaseId, u32)> {
+    let own = devices
+        .iter()
+        .flatten()
+        .filter_map(|id| core.table.binding(*id))
+        .map(|binding| binding.lease)
+        .find(|lease| lease.terms == request.terms);
+    if let Some(lease) = own {
+        return Some((lease.id, lease.cseq));
+    }
+    if !request.terms.is_shared() {
+        return None;
+    }
+    let of_siblings = core
+        .table
+        .bindings_of(request.aor_hash)
+        .map(|binding| binding.lease)
+        .find(|lease| lease.terms == request.terms)
+        .map(|lease| (lease.id, lease.cseq));
+    of_siblings.or_else(|| {
+        let about_it = |c: &Conversation| c.terms == request.terms && c.subject == Subject::Lease;
+        let mut conversations = core.conversations.of(request.aor_hash);
+        conversations
+            .find(|(_, conversation)| about_it(conversation))
+            .map(|(_, conversation)| (conversation.lease, conversation.cseq))
+    })
 }
 
 /// Where an AoR has all the conversations it may have, those that linger after a challenge give

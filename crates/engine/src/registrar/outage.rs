@@ -6,18 +6,17 @@ use smallvec::SmallVec;
 
 use crate::clock::Now;
 use crate::core::Core;
-use crate::gate::{ReadyReply, Repeat};
-use crate::ids::BindingId;
+use crate::gate::Repeat;
+use crate::ids::{BindingId, PersistSeq};
 use crate::location::{Binding, Refresh};
 use crate::output::Outbox;
-use crate::policy::Mode;
+use crate::registrar::answer::{Delivery, answer};
 use crate::registrar::conversation::Arrival;
 use crate::registrar::decide::carried;
 use crate::registrar::decision::Row;
 use crate::registrar::forward::reread;
-use crate::registrar::reply::{self, Listing};
 use crate::registrar::request::RegisterRequest;
-use crate::registrar::{devices_of, listed, refresh, renew};
+use crate::registrar::{absorb, devices_of};
 
 /// D14: a pure refresh whose renewal got no usable answer is carried by what is left of its lease.
 /// Whether it was.
@@ -33,45 +32,17 @@ pub(super) fn carry(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Outb
         return false;
     };
     core.counters.decided(Row::D14);
-    renew(core, now, &refreshes, out);
-    let listed = listed(core, &request, &devices);
-    let own = devices
-        .iter()
-        .flatten()
-        .next()
-        .and_then(|id| core.table.binding(*id));
-    let listing = Listing {
-        bindings: &listed,
-        expires: own.map(|binding| binding.remaining(now.mono)),
-        server: &core.policy.server_header,
-        path_support: request.path_support,
-    };
-    let seq = listed
-        .iter()
-        .map(|binding| binding.waits_for())
-        .max()
-        .unwrap_or_default();
-    let mut bytes = Vec::with_capacity(1024);
-    reply::write_ok(&request.heading, &core.keys, now, &listing, &mut bytes);
-    drop(listed);
-    // In `mirror` D2 is never asked.
-    let repeat = match core.policy.domain.mode {
-        Mode::Mirror => Repeat::ByTransaction,
-        Mode::Contact | Mode::Aor | Mode::Standalone => Repeat::ByBinding,
-    };
-    let (flow, txn) = (request.flow, Some(arrival.txn));
-    core.reply(
-        now,
-        seq,
-        ReadyReply {
-            flow,
-            txn,
-            status: 200,
-            repeat,
-            bytes: &bytes,
+    absorb::renew(core, now, &refreshes, out);
+    let delivery = Delivery {
+        after: PersistSeq::default(),
+        txn: Some(arrival.txn),
+        // In `mirror` D2 is never asked.
+        repeat: match request.terms.is_proxied() {
+            true => Repeat::ByTransaction,
+            false => Repeat::ByBinding,
         },
-        out,
-    );
+    };
+    answer(core, now, &request, &devices, delivery, out);
     true
 }
 
@@ -93,7 +64,7 @@ fn refreshes(
     let carried = carried(
         request,
         &bindings,
-        &core.policy.domain.registration,
+        &core.policy.of(&request.aor).registration,
         now.mono,
     );
     drop(bindings);
@@ -104,6 +75,6 @@ fn refreshes(
         .contacts()
         .iter()
         .zip(devices)
-        .map(|(wanted, id)| refresh(core, now, request, wanted, (*id)?))
+        .map(|(wanted, id)| absorb::refresh(core, now, request, wanted, (*id)?))
         .collect()
 }

@@ -9,10 +9,11 @@ use sip::{Header, Message, Name, Params, Patch};
 use crate::clock::Seconds;
 use crate::flow::Flow;
 use crate::hop::Hop;
-use crate::ids::LeaseId;
+use crate::ids::{BindingId, LeaseId};
 use crate::keys::Keys;
+use crate::registrar::address::Address;
+use crate::registrar::rename::Rename;
 use crate::registrar::request::Wanted;
-use crate::token::TOKEN_LENGTH;
 
 /// Default Max-Forwards of a request that has none (RFC 3261 §16.6 step 3).
 const MAX_FORWARDS: u32 = 70;
@@ -22,15 +23,19 @@ const MAX_FORWARDS: u32 = 70;
 pub(crate) struct Outgoing<'a> {
     /// The way it goes.
     pub(crate) hop: &'a Hop<'a>,
-    /// The AoR, canonical. Its user part stands in our Contacts too: that of the device's own may
-    /// change from start to start, and to the main registrar another user part is another contact.
-    pub(crate) aor: &'a [u8],
+    /// What stands for the devices there.
+    pub(crate) address: Address<'a>,
     /// How the device came: goes into its Via where that stays.
     pub(crate) came_by: Flow,
     /// Whose request it is to the main registrar.
     pub(crate) voice: Voice,
-    /// Tokens, one for each wanted contact.
-    pub(crate) tokens: &'a [[u8; TOKEN_LENGTH]],
+    /// The addresses of the wanted contacts' devices.
+    pub(crate) bindings: &'a [BindingId],
+    /// Contacts of these devices that theirs replace: with `path` insertion the main registrar would
+    /// take the new one for another (R3).
+    pub(crate) replaced: &'a [Vec<u8>],
+    /// What the main registrar calls by another name (R19).
+    pub(crate) rename: Option<&'a Rename<'a>>,
 }
 
 /// Whose request it is to the main registrar.
@@ -51,7 +56,7 @@ pub(crate) struct LeaseVoice {
     pub(crate) tag: [u8; 16],
     /// CSeq number.
     pub(crate) cseq: u32,
-    /// Lifetime asked for (R5); contacts that leave ask 0 all the same.
+    /// Lifetime asked for (R5); contacts that leave ask 0 all the same. 0 ends a shared lease.
     pub(crate) expires: Seconds,
 }
 
@@ -97,13 +102,13 @@ pub(crate) fn write(
         }
     }
     lifetime(&mut patch, message, contacts, how, &mut text);
+    if let Some(rename) = how.rename {
+        rename.apply(&mut patch, message, &mut text);
+    }
     if !contacts.is_empty() {
         contact_lines(&mut patch, message, contacts, how, &mut text);
-        message
-            .headers_named(Name::Supported)
-            .for_each(|supported| {
-                option_tags(&mut patch, &supported, &mut text);
-            });
+        path(&mut patch, message, how, &mut text);
+        supported(&mut patch, message, how, &mut text);
     }
     patch.write(out);
 }
@@ -204,11 +209,13 @@ fn identity(
     match message.span_of(crate::registrar::request::from_tag(message)) {
         Some(tag) if tag.start < tag.end => patch.replace(tag, voice.tag),
         _ => {
+            let Some(span) = message.span_of(from.value) else {
+                return;
+            };
             text.clear();
-            text.extend_from_slice(from.value);
             text.extend_from_slice(b";tag=");
             text.extend_from_slice(&voice.tag);
-            patch.replace_value(&from, &text);
+            patch.insert(span.end, &*text);
         }
     }
 }
@@ -228,6 +235,7 @@ fn lifetime(
         Voice::Device if DeltaSeconds::parse(header.value).is_ok() => return,
         Voice::Device => crate::registrar::request::MALFORMED_EXPIRES,
         Voice::Lease(_) if contacts.is_empty() => return,
+        Voice::Lease(voice) if how.address.terms.is_shared() => voice.expires,
         Voice::Lease(_) if contacts.iter().all(Wanted::is_removal) => 0,
         Voice::Lease(voice) => voice.expires,
     };
@@ -247,9 +255,35 @@ fn contact_lines(
         return;
     };
     text.clear();
-    for (wanted, token) in contacts.iter().zip(how.tokens) {
+    if how.address.terms.is_shared() {
+        shared_contact(how, text);
+    } else {
+        device_contacts(contacts, how, text);
+    }
+    patch.insert(first.line.start, &*text);
+    message
+        .headers_named(Name::Contact)
+        .for_each(|contact| patch.remove_header(&contact));
+}
+
+/// The AoR's one Contact (R7): what a device says of itself is not said of all of them.
+fn shared_contact(how: &Outgoing<'_>, text: &mut Vec<u8>) {
+    let Some(binding) = how.bindings.first() else {
+        return;
+    };
+    text.extend_from_slice(b"Contact: ");
+    how.address.write(how.hop.advertise, (*binding, b""), text);
+    if let Voice::Lease(voice) = how.voice {
+        write_expires(voice.expires, text);
+    }
+    text.extend_from_slice(b"\r\n");
+}
+
+fn device_contacts(contacts: &[Wanted<'_>], how: &Outgoing<'_>, text: &mut Vec<u8>) {
+    for (wanted, binding) in contacts.iter().zip(how.bindings) {
         text.extend_from_slice(b"Contact: ");
-        write_uri(how.hop, how.aor, token, text);
+        how.address
+            .write(how.hop.advertise, (*binding, wanted.uri), text);
         let expires = match how.voice {
             Voice::Lease(_) if wanted.is_removal() => Some(0),
             Voice::Lease(voice) => Some(voice.expires),
@@ -261,23 +295,11 @@ fn contact_lines(
         write_params(wanted.params, expires, text);
         text.extend_from_slice(b"\r\n");
     }
-    patch.insert(first.line.start, &text);
-    message
-        .headers_named(Name::Contact)
-        .for_each(|contact| patch.remove_header(&contact));
-}
-
-/// Our Contact URI for a device: the AoR's user part here, and the device's token (R7).
-pub(crate) fn write_uri(hop: &Hop<'_>, aor: &[u8], token: &[u8; TOKEN_LENGTH], text: &mut Vec<u8>) {
-    text.extend_from_slice(b"<sip:");
-    let user = aor.iter().rposition(|byte| *byte == b'@');
-    text.extend_from_slice(user.and_then(|at| aor.get(..=at)).unwrap_or_default());
-    text.extend_from_slice(hop.advertise.as_bytes());
-    text.push(b';');
-    text.extend_from_slice(hop.token_param.as_bytes());
-    text.push(b'=');
-    text.extend_from_slice(token);
-    text.push(b'>');
+    for uri in how.replaced {
+        text.extend_from_slice(b"Contact: <");
+        text.extend_from_slice(uri);
+        text.extend_from_slice(b">;expires=0\r\n");
+    }
 }
 
 /// The header parameters that go upstream: all but the lifetime, which is ours to say, `reg-id`,
@@ -297,20 +319,67 @@ fn write_params(params: Params<'_>, expires: Option<Seconds>, text: &mut Vec<u8>
         }
     }
     if let Some(expires) = expires {
-        text.extend_from_slice(b";expires=");
-        sip::number::push_decimal(text, expires.into());
+        write_expires(expires, text);
+    }
+}
+
+fn write_expires(expires: Seconds, text: &mut Vec<u8>) {
+    text.extend_from_slice(b";expires=");
+    sip::number::push_decimal(text, expires.into());
+}
+
+/// The way through us to the device, which the main registrar is to use (RFC 3327 §5.2).
+fn path(patch: &mut Patch<'_, '_>, message: &Message<'_>, how: &Outgoing<'_>, text: &mut Vec<u8>) {
+    if how.address.terms.rewrites_contact() {
+        return;
+    }
+    let (Some(top), [binding, ..]) = (message.header(Name::Via), how.bindings) else {
+        return;
+    };
+    text.clear();
+    let way = (how.hop.advertise, how.hop.transport);
+    how.address.write_path(way, *binding, text);
+    if message.header(Name::Supported).is_none() {
+        text.extend_from_slice(b"Supported: path\r\n");
+    }
+    let first = message.header(Name::Path).unwrap_or(top);
+    patch.insert(first.line.start, &*text);
+}
+
+/// A main registrar that is sent a Path must be told that this is understood (RFC 3327 §5.1).
+fn supported(
+    patch: &mut Patch<'_, '_>,
+    message: &Message<'_>,
+    how: &Outgoing<'_>,
+    text: &mut Vec<u8>,
+) {
+    let knows_path = message
+        .values(Name::Supported)
+        .any(|tag| tag.eq_ignore_ascii_case(b"path"));
+    let mut added: Option<&[u8]> = match how.address.terms.rewrites_contact() || knows_path {
+        true => None,
+        false => Some(b"path"),
+    };
+    for supported in message.headers_named(Name::Supported) {
+        option_tags(patch, &supported, added.take(), text);
     }
 }
 
 /// `outbound` and `gruu` speak of the Contact the device sent, not of ours (R7).
-fn option_tags(patch: &mut Patch<'_, '_>, supported: &Header<'_>, text: &mut Vec<u8>) {
+fn option_tags(
+    patch: &mut Patch<'_, '_>,
+    supported: &Header<'_>,
+    added: Option<&[u8]>,
+    text: &mut Vec<u8>,
+) {
     let ends_here =
         |tag: &[u8]| tag.eq_ignore_ascii_case(b"outbound") || tag.eq_ignore_ascii_case(b"gruu");
-    if !Elements::of(supported.value).any(ends_here) {
+    if added.is_none() && !Elements::of(supported.value).any(ends_here) {
         return;
     }
     text.clear();
-    for tag in Elements::of(supported.value).filter(|tag| !ends_here(tag)) {
+    let kept = Elements::of(supported.value).filter(|tag| !ends_here(tag));
+    for tag in kept.chain(added) {
         if !text.is_empty() {
             text.extend_from_slice(b", ");
         }

@@ -3,12 +3,9 @@
 
 use sip::header::contact::Contact;
 use sip::header::expires::DeltaSeconds;
-use sip::{Message, Name, Uri};
+use sip::{Message, Name};
 
 use crate::clock::Seconds;
-use crate::ids::BindingId;
-use crate::keys::Keys;
-use crate::token;
 
 /// What a 2xx gives to a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +26,11 @@ pub(crate) enum Standing {
     Doubtful,
 }
 
-/// What a 2xx gives to the contact with our token: its `expires`, else the `Expires` header, else
-/// what was asked.
+/// What a 2xx gives to the contact that `is_own`: its `expires`, else the `Expires` header, else what
+/// was asked.
 pub(crate) fn granted(
     response: &Message<'_>,
-    keys: &Keys,
-    token_param: &str,
-    binding: BindingId,
+    is_own: impl Fn(&[u8]) -> bool,
     asked: Seconds,
 ) -> Grant {
     let mut listed =
@@ -45,7 +40,7 @@ pub(crate) fn granted(
                 Ok(Contact::Addr(contact)) => Some(contact),
                 _ => None,
             });
-    let own = listed.find(|contact| ours(contact.addr.uri, keys, token_param) == Some(binding));
+    let own = listed.find(|contact| is_own(contact.addr.uri));
     let standing = match own {
         None if response.has(Name::Contact) => Standing::Doubtful,
         _ => Standing::Good,
@@ -58,10 +53,4 @@ pub(crate) fn granted(
             .map_or(asked, |delta| delta.0),
     };
     Grant { seconds, standing }
-}
-
-/// The binding whose token a Contact URI carries.
-pub(crate) fn ours(uri: &[u8], keys: &Keys, token_param: &str) -> Option<BindingId> {
-    let uri = Uri::parse(uri).ok()?;
-    token::decode(keys, uri.param(token_param)??)
 }

@@ -2,15 +2,24 @@
 //! (R6), its Contacts instead of ours, everything else as the main registrar said it.
 
 use sip::header::list::Elements;
+use sip::header::name_addr::NameAddr;
 use sip::{Message, Name, Patch};
 
 use crate::registrar::outgoing::without_first;
 use crate::registrar::reply::tag_of;
 
-/// Appends the answer to a request that was proxied: our Via comes off, `contacts` replaces the
+/// Appends the answer to a `request` that was proxied: our Via comes off, `contacts` replaces the
 /// Contact lines (whole lines; `None` leaves them alone).
-pub(crate) fn write_proxied(response: &Message<'_>, contacts: Option<&[u8]>, out: &mut Vec<u8>) {
+pub(crate) fn write_proxied(
+    response: &Message<'_>,
+    request: &Message<'_>,
+    contacts: Option<&[u8]>,
+    out: &mut Vec<u8>,
+) {
     let mut patch = Patch::new(response);
+    for name in [Name::From, Name::To] {
+        name_again(&mut patch, response, request, name);
+    }
     if let Some(via) = response.header(Name::Via) {
         match without_first(via.value) {
             Some(rest) => patch.replace_value(&via, rest),
@@ -21,6 +30,30 @@ pub(crate) fn write_proxied(response: &Message<'_>, contacts: Option<&[u8]>, out
         replace_contacts(&mut patch, response, contacts);
     }
     patch.write(out);
+}
+
+/// R19: the device reads the names that it wrote itself.
+fn name_again(
+    patch: &mut Patch<'_, '_>,
+    response: &Message<'_>,
+    request: &Message<'_>,
+    name: Name,
+) {
+    let (Some(theirs), Some(own)) = (response.header(name), request.header(name)) else {
+        return;
+    };
+    let (Ok(there), Ok(here)) = (NameAddr::parse(theirs.value), NameAddr::parse(own.value)) else {
+        return;
+    };
+    if there.uri == here.uri {
+        return;
+    }
+    let mut text = own.value.to_vec();
+    if let (None, Some(tag)) = (here.tag(), there.tag()) {
+        text.extend_from_slice(b";tag=");
+        text.extend_from_slice(tag);
+    }
+    patch.replace_value(&theirs, &text);
 }
 
 /// What is put into an answer to a request that we made ours on a lease.

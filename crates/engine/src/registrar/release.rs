@@ -13,18 +13,19 @@ use crate::core::{Core, Purpose};
 use crate::event::{Event, ReleaseOutcome};
 use crate::hop::Hop;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
+use crate::keys::Keys;
 use crate::limits;
 use crate::location::{Binding, Change, ContactText, Lease, Op};
 use crate::output::Outbox;
-use crate::policy::Mode;
+use crate::policy::Policy;
+use crate::registrar::address::Address;
 use crate::registrar::conversation::{
-    Claim, Conversation, ConversationId, Hold, Line, Opener, Phase,
+    Claim, Conversation, ConversationId, Hold, Line, Opener, Phase, Subject,
 };
 use crate::registrar::forward;
 use crate::registrar::outgoing::LeaseVoice;
 use crate::registrar::removal::Removal;
 use crate::registrar::request::RegisterRequest;
-use crate::token;
 use crate::txn::ClientTxn;
 
 /// Begins to give back the lease of a removed binding: puts it in line, for [`pump`] to send.
@@ -37,7 +38,11 @@ pub(crate) fn begin(
 ) {
     // In `mirror` the registration is the device's own; it ends as it began, without us.
     spend(core, hash, binding.lease.id, binding.lease.cseq);
-    let runs = core.policy.domain.mode != Mode::Mirror && binding.lease.until > now.mono;
+    let lease = &binding.lease;
+    let runs = lease.terms.is_leased()
+        && lease.until > now.mono
+        // Others stay on it: it goes with the last of them.
+        && !is_shared_still(core, hash, lease);
     if let Some(claim) = core.conversations.claim_on(hash, binding.id) {
         claim.hold = match runs {
             true => Hold::Departed(binding),
@@ -60,6 +65,8 @@ pub(crate) fn begin(
         hash,
         node: lease.node,
         lease: lease.id,
+        terms: lease.terms,
+        subject: Subject::Lease,
         cseq,
         claims: smallvec![Claim {
             binding: address,
@@ -85,6 +92,11 @@ pub(crate) fn begin(
             });
         }
     }
+}
+
+/// Whether devices hang on a lease that an AoR's devices share.
+fn is_shared_still(core: &Core, hash: AorHash, lease: &Lease) -> bool {
+    lease.terms.is_shared() && core.table.sharing(hash, lease.id).next().is_some()
 }
 
 /// What is being said on the lease already is said to its end first (R6): the binding is given back
@@ -195,10 +207,6 @@ pub(super) fn undo(
     request: &RegisterRequest<'_>,
     until: Mono,
 ) {
-    // In `mirror` the registration is the device's own.
-    if core.policy.domain.mode == Mode::Mirror {
-        return;
-    }
     let Some(conversation) = core.conversations.get_mut(id) else {
         return;
     };
@@ -206,9 +214,17 @@ pub(super) fn undo(
         id: conversation.lease,
         cseq: conversation.cseq,
         node: conversation.node,
+        terms: conversation.terms,
         epoch: 0,
         granted: 0,
         until,
+    };
+    let hash = conversation.hash;
+    if !lease.terms.is_leased() || is_shared_still(core, hash, &lease) {
+        return;
+    }
+    let Some(conversation) = core.conversations.get_mut(id) else {
+        return;
     };
     for (wanted, claim) in request.contacts().iter().zip(&mut conversation.claims) {
         let text = ContactText::new(wanted.uri, wanted.params.as_bytes(), b"", b"");
@@ -232,6 +248,60 @@ pub(super) fn forget(
     own: ConversationId,
     out: &mut Outbox,
 ) {
+    drop_returns(core, now, hash, own, |_| true, out);
+    let own = core.conversations.get_mut(own);
+    own.into_iter().for_each(|c| c.abandon_departed());
+}
+
+/// A lease that the devices of an AoR share was granted anew on the conversation `own`: who departed
+/// from it before has nothing to give back, and if nobody is left on it, whoever went last has.
+pub(super) fn settle_shared(
+    core: &mut Core,
+    now: Now,
+    own: ConversationId,
+    (lease, removed): (Lease, SmallVec<[Box<Binding>; 2]>),
+    out: &mut Outbox,
+) {
+    let Some(hash) = core.conversations.get(own).map(|own| own.hash) else {
+        return;
+    };
+    let on_it = move |conversation: &Conversation| conversation.lease == lease.id;
+    drop_returns(core, now, hash, own, on_it, out);
+    let all: SmallVec<[ConversationId; 4]> = core
+        .conversations
+        .of(hash)
+        .filter(|(_, conversation)| on_it(conversation))
+        .map(|(id, _)| id)
+        .collect();
+    for id in all {
+        let conversation = core.conversations.get_mut(id);
+        conversation.into_iter().for_each(|c| c.abandon_departed());
+    }
+    if lease.granted == 0 || is_shared_still(core, hash, &lease) {
+        return;
+    }
+    let Some(mut last) = removed.into_iter().next() else {
+        return;
+    };
+    last.lease = lease;
+    if let Some(conversation) = core.conversations.get_mut(own) {
+        let claims = &mut conversation.claims;
+        let claim = claims.iter_mut().find(|claim| claim.binding == last.id);
+        claim
+            .into_iter()
+            .for_each(|claim| claim.hold = Hold::Departed(last.clone()));
+    }
+}
+
+/// Ends the returns of an AoR's leases that `which` are meant, but not the conversation `own`.
+fn drop_returns(
+    core: &mut Core,
+    now: Now,
+    hash: AorHash,
+    own: ConversationId,
+    which: impl Fn(&Conversation) -> bool,
+    out: &mut Outbox,
+) {
     let others: SmallVec<[ConversationId; 4]> = core
         .conversations
         .of(hash)
@@ -240,20 +310,13 @@ pub(super) fn forget(
                 conversation.phase,
                 Phase::Releasing { .. } | Phase::Resting { .. }
             );
-            *id != own && gives_back
+            *id != own && gives_back && which(conversation)
         })
         .map(|(id, _)| id)
         .collect();
     for id in others {
         cancel(core, now, id, out);
         forward::end(core, id);
-    }
-    if let Some(conversation) = core.conversations.get_mut(own) {
-        for claim in &mut conversation.claims {
-            if matches!(claim.hold, Hold::Departed(_)) {
-                claim.hold = Hold::Reserved(Box::default());
-            }
-        }
     }
 }
 
@@ -304,6 +367,13 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
     let Some(until) = lease_end(conversation).filter(|until| *until > now.mono) else {
         return conclude(core, id, ReleaseOutcome::Outlived, out);
     };
+    let shared = conversation.terms.is_shared();
+    let mut sharing = core.table.sharing(conversation.hash, conversation.lease);
+    if shared && sharing.next().is_some() {
+        drop(sharing);
+        return conclude(core, id, ReleaseOutcome::Cancelled, out);
+    }
+    drop(sharing);
     let under_way = match is_busy(core, id) {
         true => None,
         false => say(core, now, id, out),
@@ -333,20 +403,7 @@ fn say(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) -> Optio
     let conversation = core.conversations.get_mut(id)?;
     conversation.node = node;
     conversation.cseq = forward::next_cseq(spent);
-    let tokens: SmallVec<[[u8; token::TOKEN_LENGTH]; 2]> = conversation
-        .claims
-        .iter()
-        .filter(|claim| matches!(claim.hold, Hold::Departed(_)))
-        .map(|claim| token::encode(&core.keys, claim.binding))
-        .collect();
-    let removal = Removal {
-        hop: &hop,
-        aor: &conversation.aor,
-        voice: LeaseVoice::of(&core.keys, conversation.lease, conversation.cseq, 0),
-        tokens: &tokens,
-    };
-    let mut bytes = Vec::with_capacity(512);
-    removal.write(&mut bytes);
+    let bytes = write(core.conversations.get(id)?, &core.keys, &policy, &hop);
     let give_up_at = now.mono.plus(policy.upstream.deadline);
     hop.send(
         core,
@@ -356,6 +413,29 @@ fn say(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) -> Optio
         out,
     )
     .ok()
+}
+
+fn write(conversation: &Conversation, keys: &Keys, policy: &Policy, hop: &Hop<'_>) -> Vec<u8> {
+    let devices: SmallVec<[(BindingId, &[u8]); 2]> = conversation
+        .claims
+        .iter()
+        .filter_map(|claim| match &claim.hold {
+            Hold::Departed(binding) => Some((claim.binding, binding.contact.uri())),
+            Hold::Reserved(_) | Hold::Committed => None,
+        })
+        .collect();
+    let (terms, aor) = (conversation.terms, &*conversation.aor);
+    let removal = Removal {
+        hop,
+        address: Address::new(policy, keys, terms, aor),
+        aor: &policy.upstream_aor(aor),
+        voice: LeaseVoice::of(keys, conversation.lease, conversation.cseq, 0),
+        devices: &devices,
+        credentials: b"",
+    };
+    let mut bytes = Vec::with_capacity(512);
+    removal.write(&mut bytes);
+    bytes
 }
 
 /// Whether something else is being said on the lease of a conversation (R6).

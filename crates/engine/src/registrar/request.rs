@@ -20,8 +20,10 @@ use crate::ids::AorHash;
 use crate::keys::Keys;
 use crate::limits;
 use crate::location::Stamp;
+use crate::policy::{Naming, Policy};
 use crate::registrar::decision::{Refusal, RefusalHeader};
 use crate::registrar::heading::{Heading, ToTag};
+use crate::registrar::terms::Terms;
 
 /// What a Contact with an unreadable lifetime is taken to ask for (RFC 3261 §10.2.1.1).
 pub(crate) const MALFORMED_EXPIRES: Seconds = 3600;
@@ -35,10 +37,13 @@ pub(crate) struct RegisterRequest<'a> {
     pub(crate) flow: Flow,
     /// What answers take from it.
     pub(crate) heading: Heading<'a>,
-    /// Whose bindings it is about: the To URI, canonical (RFC 3261 §10.3 step 5).
+    /// Whose bindings it is about: the To URI, canonical (RFC 3261 §10.3 step 5), under its domain's
+    /// own name (R19).
     pub(crate) aor: AorBuf,
     /// Keyed hash of the AoR.
     pub(crate) aor_hash: AorHash,
+    /// The terms of its domain.
+    pub(crate) terms: Terms,
     /// What tells this request from others.
     pub(crate) stamp: Stamp,
     /// What it wants.
@@ -105,7 +110,7 @@ pub(crate) enum PathSupport {
 /// How strictly option tags are taken: a proxy leaves `Require` to whoever registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// We answer for the registrar (`contact`).
+    /// We answer for the registrar, or are it.
     Registrar,
     /// We pass on (`mirror`).
     Proxy,
@@ -116,13 +121,14 @@ impl<'a> RegisterRequest<'a> {
     pub(crate) fn read(
         message: &'a Message<'a>,
         flow: Flow,
-        role: Role,
+        policy: &Policy,
         keys: &Keys,
     ) -> Result<Self, Refusal> {
         check_request_uri(message)?;
-        check_extensions(message, role)?;
         let mut aor = AorBuf::new();
-        let to_tag = read_aor(message, &mut aor)?;
+        let to_tag = read_aor(message, &policy.naming, &mut aor)?;
+        let terms = Terms::of(policy.of(&aor));
+        check_extensions(message, terms.role())?;
         let via = top_via(message)?;
         let wish = read_wish(message)?;
         let heading = Heading {
@@ -138,6 +144,7 @@ impl<'a> RegisterRequest<'a> {
             message,
             flow,
             aor_hash,
+            terms,
             stamp: read_stamp(&heading, &via, keys)?,
             reach: reach(&via, &wish, &flow),
             wish,
@@ -226,13 +233,13 @@ pub(crate) fn unknown_tags<'a>(
         .filter(|tag| !tag.is_empty())
 }
 
-fn read_aor(message: &Message<'_>, aor: &mut AorBuf) -> Result<ToTag, Refusal> {
+fn read_aor(message: &Message<'_>, naming: &Naming, aor: &mut AorBuf) -> Result<ToTag, Refusal> {
     let bad = Refusal::new(400, "Bad To");
     let to = message.header(Name::To).ok_or(bad)?;
     let to = NameAddr::parse(to.value).map_err(|_| bad)?;
     let uri = Uri::parse(to.uri).map_err(|_| bad)?;
     match uri.scheme {
-        Scheme::Sip | Scheme::Sips => sip::aor::canonical(&uri, aor).map_err(|_| bad)?,
+        Scheme::Sip | Scheme::Sips => naming.aor(&uri, aor).map_err(|_| bad)?,
         _ => return Err(Refusal::new(400, "Unsupported scheme in To")),
     }
     Ok(ToTag::of(Some(&to)))

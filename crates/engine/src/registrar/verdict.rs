@@ -13,7 +13,6 @@ use crate::ids::BindingId;
 use crate::limits;
 use crate::location::{Change, Op};
 use crate::output::Outbox;
-use crate::policy::Mode;
 use crate::registrar::conversation::{Asking, ConversationId, Hold, Leg, Phase};
 use crate::registrar::decide::flows_match;
 use crate::registrar::forward::{ask, finish, unanswered};
@@ -57,7 +56,7 @@ fn on_answer(
     match status {
         200..300 => accept::on_accepted(core, now, id, &asking, response, sent_at, out),
         401 | 407 => challenge(core, now, id, &asking, response, out),
-        423 if asking.mode != Mode::Mirror
+        423 if asking.terms.is_leased()
             && asking.leg == Leg::First
             && learn_min_expires(core, id, &asking, response, out) =>
         {
@@ -148,9 +147,9 @@ pub(super) fn relay_answer(
     };
     let status = response.status().unwrap_or(500);
     let mut bytes = Vec::with_capacity(response.bytes().len() + 256);
-    match asking.mode {
-        Mode::Mirror => relay::write_proxied(response, None, &mut bytes),
-        Mode::Contact | Mode::Aor | Mode::Standalone => {
+    match asking.terms.is_proxied() {
+        true => relay::write_proxied(response, &request, None, &mut bytes),
+        false => {
             let heading = Heading::of(&request, asking.arrival.flow);
             let tag = core.keys.to_tag(heading.call_id, heading.from_tag);
             let how = Restored {
@@ -196,7 +195,7 @@ fn on_rejected(
     if !core.policy.upstream.definitive.contains(&status) {
         return;
     }
-    let rule = core.policy.domain.registration.flow_match;
+    let rule = core.policy.of(&conversation.aor).registration.flow_match;
     let ended: SmallVec<[BindingId; 2]> = conversation
         .claims
         .iter()

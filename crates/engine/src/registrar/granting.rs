@@ -1,0 +1,253 @@
+//! What a 2xx makes of the contacts of its request: a plan of changes, and its application.
+
+use sip::{Message, Name};
+use smallvec::SmallVec;
+
+use crate::clock::Now;
+use crate::core::Core;
+use crate::event::{Event, Novelty, RemovalCause};
+use crate::hop;
+use crate::ids::{BindingId, PersistSeq};
+use crate::location::{Change, ContactText, Lease, Op, Registration};
+use crate::output::Outbox;
+use crate::registrar::absorb::jittered;
+use crate::registrar::accept::{Verdict, claimed};
+use crate::registrar::address::Address;
+use crate::registrar::conversation::Hold;
+use crate::registrar::decide::{asked, want};
+use crate::registrar::reconcile::{self, Grant, Standing};
+use crate::registrar::release;
+use crate::registrar::request::{RegisterRequest, Wanted};
+
+/// What a 2xx does to the contacts of its request.
+#[derive(Default)]
+pub(super) struct Plan {
+    changes: Vec<Change>,
+    gone: SmallVec<[BindingId; 1]>,
+    /// The lease that the AoR's devices share, as it is now.
+    shared: Option<Lease>,
+}
+
+impl Plan {
+    pub(super) fn leave(&mut self, core: &Core, binding: BindingId) {
+        self.gone.push(binding);
+        if core.table.binding(binding).is_some() {
+            let cause = RemovalCause::Unregistered;
+            self.changes
+                .push(Change::of(binding, Op::Remove { binding, cause }));
+        }
+    }
+
+    fn is_about(&self, binding: BindingId) -> bool {
+        let registers = |change: &Change| match &change.op {
+            Op::Register(registration) => registration.binding == binding,
+            _ => false,
+        };
+        self.gone.contains(&binding) || self.changes.iter().any(registers)
+    }
+
+    pub(super) fn register(&mut self, registration: Registration) {
+        let binding = registration.binding;
+        self.changes
+            .push(Change::of(binding, Op::Register(Box::new(registration))));
+    }
+}
+
+/// What the main registrar granted for a contact, counted from when we asked.
+pub(super) fn lease(
+    core: &Core,
+    verdict: &Verdict<'_, '_>,
+    (wanted, binding): (&Wanted<'_>, BindingId),
+) -> Option<Lease> {
+    let policy = &core.policy;
+    let terms = verdict.asking.terms;
+    let fallback = match terms.is_proxied() {
+        true => asked(wanted, &policy.of(&verdict.request.aor).registration),
+        false => verdict.asking.asked,
+    };
+    let conversation = core.conversations.get(verdict.id)?;
+    let address = Address::new(policy, &core.keys, terms, &verdict.request.aor);
+    let advertise = hop::advertised(policy, conversation.node);
+    let own = |uri: &[u8]| address.is(uri, advertise, (binding, wanted.uri));
+    let Grant { seconds, standing } = reconcile::granted(verdict.response, own, fallback);
+    Some(Lease {
+        id: conversation.lease,
+        cseq: conversation.cseq,
+        node: conversation.node,
+        terms,
+        epoch: match (standing, verdict.asking.standing) {
+            (Standing::Good, Standing::Good) => core.epoch,
+            _ => 0,
+        },
+        granted: seconds,
+        until: verdict.sent_at.plus_seconds(seconds),
+    })
+}
+
+pub(super) fn registration(
+    core: &mut Core,
+    now: Now,
+    verdict: &Verdict<'_, '_>,
+    (wanted, binding): (&Wanted<'_>, BindingId),
+    lease: Lease,
+) -> Option<Registration> {
+    let request = verdict.request;
+    let registration = &core.policy.of(&request.aor).registration;
+    let asked = asked(wanted, registration);
+    let (promise, expires_at) = match verdict.asking.terms.is_proxied() {
+        // The main registrar's own promise, which the device is told as it stands.
+        true => (lease.granted, lease.until),
+        false => {
+            let want = want(wanted, request.reach, registration);
+            let promise = want.min(lease.usable(now.mono));
+            let percent = registration.jitter_percent;
+            let jittered = jittered(core, promise, percent);
+            (promise, now.mono.plus_seconds(jittered))
+        }
+    };
+    if promise == 0 {
+        return None;
+    }
+    Some(Registration {
+        binding,
+        aor: request.aor.as_slice().into(),
+        aor_hash: request.aor_hash,
+        contact: contact_text(request, verdict.response, wanted)?,
+        flow: request.flow,
+        stamp: request.stamp,
+        asked,
+        granted: promise,
+        expires_at,
+        proved_at: now.mono,
+        lease,
+        pending: PersistSeq::default(),
+    })
+}
+
+/// What is stored of a contact: its own words, and what the main registrar said for it (R12).
+fn contact_text(
+    request: &RegisterRequest<'_>,
+    response: &Message<'_>,
+    wanted: &Wanted<'_>,
+) -> Option<ContactText> {
+    let mut path = Vec::new();
+    for value in request.message.values(Name::Path) {
+        if !path.is_empty() {
+            path.push(b',');
+        }
+        path.extend_from_slice(value);
+    }
+    let mut repeat = Vec::new();
+    for (name, text) in [
+        (Name::ServiceRoute, "Service-Route: "),
+        (Name::PAssociatedUri, "P-Associated-URI: "),
+    ] {
+        for header in response.headers_named(name) {
+            repeat.extend_from_slice(text.as_bytes());
+            repeat.extend_from_slice(header.value);
+            repeat.extend_from_slice(b"\r\n");
+        }
+    }
+    ContactText::new(wanted.uri, wanted.params.as_bytes(), &path, &repeat)
+}
+
+/// A lease that the devices of an AoR share was granted anew, whoever asked for it. Those of them
+/// that the store may not have yet are written as a whole.
+pub(super) fn share(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
+    let Some(lease) = verdict
+        .request
+        .contacts()
+        .iter()
+        .zip(claimed(core, verdict.id))
+        .find_map(|(wanted, binding)| lease(core, verdict, (wanted, binding)))
+    else {
+        return;
+    };
+    let hash = verdict.request.aor_hash;
+    let lease = match lease.granted {
+        // Nothing is left there: whoever stays here asks again.
+        0 => Lease { epoch: 0, ..lease },
+        _ => lease,
+    };
+    for binding in core.table.bindings_of(hash) {
+        let unsaved = !core.gate.is_durable(binding.pending) && !binding.is_lost();
+        if binding.lease.id == lease.id && unsaved && !plan.is_about(binding.id) {
+            let row = Registration {
+                lease,
+                ..binding.as_registered(&verdict.request.aor, hash)
+            };
+            plan.register(row);
+        }
+    }
+    let slot = hash.slot();
+    let op = Op::Renew { aor: hash, lease };
+    plan.changes.push(Change { slot, op });
+    plan.shared = Some(lease);
+}
+
+pub(super) fn apply(
+    core: &mut Core,
+    now: Now,
+    verdict: &Verdict<'_, '_>,
+    plan: Plan,
+    out: &mut Outbox,
+) -> PersistSeq {
+    let request = verdict.request;
+    let Plan {
+        changes,
+        gone,
+        shared,
+    } = plan;
+    for change in &changes {
+        tell(core, request, change, out);
+    }
+    let (seq, removed) = match changes.is_empty() {
+        true => (PersistSeq::default(), SmallVec::new()),
+        false => core.commit(now, changes, out),
+    };
+    if !gone.is_empty() {
+        core.tombstones
+            .bury(now.mono, request.aor_hash, request.stamp);
+    }
+    let Some(conversation) = core.conversations.get_mut(verdict.id) else {
+        return seq;
+    };
+    // Behind the claims of this request may stand some that are still to be given back.
+    let own = request.contacts().len();
+    for claim in conversation.claims.iter_mut().take(own) {
+        claim.hold = match gone.contains(&claim.binding) {
+            // Gone on both sides: its address is free again when the conversation ends.
+            true => Hold::Reserved(Box::default()),
+            false => Hold::Committed,
+        };
+    }
+    if let Some(lease) = shared {
+        release::settle_shared(core, now, verdict.id, (lease, removed), out);
+    }
+    seq
+}
+
+fn tell(core: &Core, request: &RegisterRequest<'_>, change: &Change, out: &mut Outbox) {
+    let aor = Core::aor_text(&request.aor);
+    match &change.op {
+        Op::Register(registration) => out.event(Event::BindingRegistered {
+            aor,
+            binding: registration.binding,
+            source: request.flow.remote,
+            granted: registration.granted,
+            lease: registration.lease.granted,
+            novelty: match core.table.binding(registration.binding) {
+                Some(_) => Novelty::Known,
+                None => Novelty::New,
+            },
+        }),
+        Op::Remove { binding, cause } => {
+            out.event(Event::BindingRemoved {
+                aor,
+                binding: *binding,
+                cause: *cause,
+            });
+        }
+        Op::Renew { .. } | Op::Refresh(_) | Op::Spent { .. } | Op::Distrust { .. } => {}
+    }
+}
