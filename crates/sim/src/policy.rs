@@ -55,6 +55,12 @@ pub fn mirror() -> Policy {
     with(Mode::Mirror, 1)
 }
 
+/// `aor` mode, all else alike.
+#[must_use]
+pub fn aor() -> Policy {
+    with(Mode::Aor, 1)
+}
+
 /// `contact` mode before two main registrars.
 #[must_use]
 pub fn two_nodes() -> Policy {

@@ -1,14 +1,13 @@
 //! R12: what an absorbed 200 repeats of what the main registrar said.
 
 use midreg_sim::expect::locally;
-use midreg_sim::policy::contact;
 use midreg_sim::{Phone, World};
 
-use crate::{alice, settled_under};
+use crate::{alice, leased, settled_under};
 
 #[test]
 fn r12_service_route_and_p_associated_uri_are_repeated() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let lines = [
         "Service-Route: <sip:s1.example.org;lr>, <sip:s2.example.org;lr>",
         "P-Associated-URI: <sip:alice@example.org>",
@@ -27,7 +26,7 @@ fn r12_service_route_and_p_associated_uri_are_repeated() {
 
 #[test]
 fn r12_each_device_has_its_own() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     world.main().personality.extra = vec!["Service-Route: <sip:s1.example.org;lr>".to_owned()];
     world.registered(&mut alice);
@@ -46,7 +45,7 @@ fn r12_each_device_has_its_own() {
 
 #[test]
 fn r12_a_later_2xx_replaces_what_is_repeated() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.extra = vec!["Service-Route: <sip:s1.example.org;lr>".to_owned()];
     let mut alice = alice();
     world.registered(&mut alice);
@@ -63,7 +62,7 @@ fn r12_a_later_2xx_replaces_what_is_repeated() {
 
 #[test]
 fn r12_path_goes_back_to_devices_that_understand_it() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice()
         .with_header("Path: <sip:e1.example.net;lr>,<sip:e2.example.net;lr>")
         .with_header("Supported: path");
@@ -81,7 +80,7 @@ fn r12_path_goes_back_to_devices_that_understand_it() {
 
 #[test]
 fn r12_authentication_info_is_passed_on_once_and_never_replayed() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.extra = vec!["Authentication-Info: nextnonce=\"n2\"".to_owned()];
     let mut alice = alice();
     let first = world.registered(&mut alice);
@@ -97,7 +96,7 @@ fn r12_authentication_info_is_passed_on_once_and_never_replayed() {
 
 #[test]
 fn r12_the_date_is_now() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let bytes = alice.register();
     let one = locally(&mut world, &alice, &bytes).value("Date");
     world.wait(60);

@@ -5,14 +5,13 @@ use core::time::Duration;
 use engine::Event;
 use engine::command::{Answer, Command, Totals};
 use engine::event::{ReleaseOutcome, RemovalCause};
-use midreg_sim::policy::{contact, two_nodes};
 use midreg_sim::{Challenges, Phone, Temper, World};
 
-use crate::{alice, settled_under};
+use crate::{alice, leased, settled_under, two_nodes};
 
 /// A world whose main registrar trusts us: it challenges only phones.
 fn trusted() -> (World, Phone) {
-    let (mut world, alice) = settled_under(contact());
+    let (mut world, alice) = settled_under(leased());
     world.main().personality.challenges = Challenges::Never;
     (world, alice)
 }
@@ -52,7 +51,7 @@ fn r9_the_removal_speaks_with_the_leases_own_identity() {
 
 #[test]
 fn r9_a_challenge_leaves_the_lease_to_expire() {
-    let (mut world, alice) = settled_under(contact());
+    let (mut world, alice) = settled_under(leased());
     world.wait(301);
     assert_eq!(outcomes(&mut world), [ReleaseOutcome::LeftToExpire]);
     assert_eq!(world.held(&alice.aor()).len(), 1, "until it runs out");
@@ -171,7 +170,7 @@ fn r9_a_device_that_is_just_asking_does_not_die_of_it() {
 
 #[test]
 fn r9_a_device_that_dies_between_two_legs_keeps_its_token_and_lease() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let before = world.held(&alice.aor());
     world.wait(299);
     alice.rebind("198.51.100.7:6000");
@@ -196,7 +195,7 @@ fn r9_a_device_that_dies_between_two_legs_keeps_its_token_and_lease() {
 
 #[test]
 fn r9_a_site_that_dies_at_once_does_not_flood_the_main_registrar() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.challenges = Challenges::Never;
     for number in 0..200 {
         let address = format!("198.51.100.7:{}", 10_000 + number);
@@ -216,7 +215,7 @@ fn r9_a_site_that_dies_at_once_does_not_flood_the_main_registrar() {
 
 #[test]
 fn r9_those_in_line_are_sent_when_those_before_them_return() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.challenges = Challenges::Never;
     let mut phones: Vec<Phone> = (0..80)
         .map(|number| {
@@ -243,7 +242,7 @@ fn r9_those_in_line_are_sent_when_those_before_them_return() {
 
 #[test]
 fn r9_contacts_of_one_lease_go_in_one_register() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice().with_contacts(&["sip:a@198.51.100.7:5062", "sip:b@198.51.100.7:5062"]);
     world.registered(&mut alice);
     world.main().personality.challenges = Challenges::Never;
@@ -256,7 +255,7 @@ fn r9_contacts_of_one_lease_go_in_one_register() {
 
 #[test]
 fn r9_one_of_two_contacts_returns_and_the_other_is_still_given_back() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice().with_contacts(&["sip:a@198.51.100.7:5062", "sip:b@198.51.100.7:5062"]);
     world.registered(&mut alice);
     world.main().personality.challenges = Challenges::Never;
@@ -272,7 +271,7 @@ fn r9_one_of_two_contacts_returns_and_the_other_is_still_given_back() {
 
 #[test]
 fn r9_one_of_two_contacts_dies_while_the_other_is_renewed() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.domain.reauth_interval = 100;
     let mut world = World::new(policy);
     let mut alice = alice().with_contacts(&["sip:a@198.51.100.7:5062", "sip:b@198.51.100.7:5062"]);
@@ -362,7 +361,7 @@ fn r9_in_mirror_an_expired_binding_goes_without_a_word() {
 
 #[test]
 fn r9_after_a_leap_of_time_without_traffic_nothing_is_left() {
-    for policy in [contact(), midreg_sim::policy::mirror()] {
+    for policy in [leased(), midreg_sim::policy::mirror()] {
         let mut world = World::new(policy);
         for number in 0..20 {
             let address = format!("198.51.100.{}:5062", number + 1);
@@ -391,7 +390,7 @@ fn r9_a_return_that_fails_is_no_return() {
 
 #[test]
 fn r9_what_was_accepted_without_our_knowledge_is_given_back() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.challenges = Challenges::Never;
     world.main().personality.temper = Temper::Mute;
     let mut alice = alice();
@@ -408,7 +407,7 @@ fn r9_what_was_accepted_without_our_knowledge_is_given_back() {
 
 #[test]
 fn r9_a_device_that_comes_again_after_silence_is_the_same_to_the_main_registrar() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.challenges = Challenges::Never;
     world.main().personality.temper = Temper::Mute;
     let mut alice = alice();

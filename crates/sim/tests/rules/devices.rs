@@ -1,17 +1,16 @@
 //! R3: which device is it? The first criterion that both sides have decides; lease and TOKEN
 //! belong to the device.
 
-use midreg_sim::policy::contact;
 use midreg_sim::{Phone, World};
 
-use crate::{alice, settled_under};
+use crate::{alice, leased, settled_under};
 
 const URN: &str = "urn:uuid:00000000-0000-4000-8000-0000000000a1";
 
 /// Registers a phone, lets it change and register again: whether it was known as the same device,
 /// which must then show on both sides.
 fn known_again(mut phone: Phone, change: impl FnOnce(&mut Phone)) -> bool {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.registered(&mut phone);
     let before = world.held(&phone.aor());
     change(&mut phone);
@@ -119,7 +118,7 @@ fn r3_a_new_contact_under_a_new_call_id_is_a_new_device() {
 
 #[test]
 fn r3_two_phones_with_the_same_private_contact_behind_two_nats_are_two_devices() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut home = Phone::new("alice", "198.51.100.7:30000").behind_nat("192.168.1.2:5060");
     let mut work = Phone::new("alice", "203.0.113.77:30000").behind_nat("192.168.1.2:5060");
     assert_eq!(home.contacts, work.contacts);
@@ -135,7 +134,7 @@ fn r3_two_phones_with_the_same_private_contact_behind_two_nats_are_two_devices()
 
 #[test]
 fn r3_two_phones_with_the_same_private_contact_that_register_at_once_stay_two() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut home = Phone::new("alice", "198.51.100.7:30000").behind_nat("192.168.1.2:5060");
     let mut work = Phone::new("alice", "203.0.113.77:30000").behind_nat("192.168.1.2:5060");
     let (first_home, first_work) = (home.register(), work.register());
@@ -151,7 +150,7 @@ fn r3_two_phones_with_the_same_private_contact_that_register_at_once_stay_two() 
 
 #[test]
 fn r3_the_same_user_part_in_two_domains_is_two_records() {
-    let (mut world, alice) = settled_under(contact());
+    let (mut world, alice) = settled_under(leased());
     let mut other = Phone::new("alice", "198.51.100.7:5062");
     other.reboot();
     let bytes = other.register();
@@ -164,7 +163,7 @@ fn r3_the_same_user_part_in_two_domains_is_two_records() {
 
 #[test]
 fn r3_a_phone_of_two_contacts_refreshes_either_alone() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice().with_contacts(&["sip:a@198.51.100.7:5062", "sip:b@198.51.100.7:5062"]);
     world.registered(&mut alice);
     let tokens = world.tokens(&alice.aor());
@@ -183,7 +182,7 @@ fn r3_a_phone_of_two_contacts_refreshes_either_alone() {
 
 #[test]
 fn r3_two_contacts_of_one_instance_in_one_request_are_two_bindings() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let contacts = ["sip:a@198.51.100.7:5062", "sip:a@[2001:db8::7]:5062"];
     let mut alice = alice().with_contacts(&contacts).with_instance(URN);
     world.registered(&mut alice);

@@ -3,10 +3,9 @@
 use engine::Event;
 use engine::command::Totals;
 use midreg_sim::expect::locally;
-use midreg_sim::policy::contact;
 use midreg_sim::{Packet, Phone, StoreMode, World};
 
-use crate::{alice, settled_under};
+use crate::{alice, leased, settled_under};
 
 fn finals(mail: &[Packet]) -> Vec<u16> {
     mail.iter()
@@ -17,7 +16,7 @@ fn finals(mail: &[Packet]) -> Vec<u16> {
 
 #[test]
 fn a_forwarded_200_waits_for_a_late_store() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.rig.set_store(StoreMode::Late);
     let mut alice = alice();
     let first = alice.register();
@@ -32,7 +31,7 @@ fn a_forwarded_200_waits_for_a_late_store() {
 
 #[test]
 fn a_plain_refresh_writes_nothing_and_waits_for_nothing() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let before = world.rig.store().batches();
     world.rig.set_store(StoreMode::Late);
     for _ in 0..10 {
@@ -45,7 +44,7 @@ fn a_plain_refresh_writes_nothing_and_waits_for_nothing() {
 
 #[test]
 fn a_longer_interval_is_written_before_it_is_promised() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.rig.set_store(StoreMode::Late);
     alice.expires = Some(600);
     let bytes = alice.register();
@@ -59,7 +58,7 @@ fn a_longer_interval_is_written_before_it_is_promised() {
 
 #[test]
 fn a_refresh_behind_an_unsaved_registration_waits_for_it() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.rig.set_store(StoreMode::Late);
     let mut alice = alice();
     let first = alice.register();
@@ -74,7 +73,7 @@ fn a_refresh_behind_an_unsaved_registration_waits_for_it() {
 
 #[test]
 fn a_removal_is_written_before_it_is_confirmed() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let id = world.rig.bindings(&alice.aor())[0].id;
     world.rig.set_store(StoreMode::Late);
     world.main().personality.challenges = midreg_sim::Challenges::Never;
@@ -87,7 +86,7 @@ fn a_removal_is_written_before_it_is_confirmed() {
 
 #[test]
 fn a_star_is_written_before_it_is_confirmed() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.rig.set_store(StoreMode::Late);
     world.main().personality.challenges = midreg_sim::Challenges::Never;
     let bytes = alice.unregister_all();
@@ -98,7 +97,7 @@ fn a_star_is_written_before_it_is_confirmed() {
 
 #[test]
 fn batches_are_settled_in_order() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.rig.set_store(StoreMode::Late);
     world.main().personality.challenges = midreg_sim::Challenges::Never;
     let mut alice = alice();
@@ -116,7 +115,7 @@ fn batches_are_settled_in_order() {
 
 #[test]
 fn a_failing_store_turns_the_200_into_503() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.rig.set_store(StoreMode::Failing);
     let mut alice = alice();
     let bytes = alice.register();
@@ -131,7 +130,7 @@ fn a_failing_store_turns_the_200_into_503() {
 
 #[test]
 fn after_a_failure_the_next_register_is_forwarded_and_written() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.rig.set_store(StoreMode::Failing);
     let mut alice = alice();
     let bytes = alice.register();
@@ -147,7 +146,7 @@ fn after_a_failure_the_next_register_is_forwarded_and_written() {
 
 #[test]
 fn a_failure_of_an_older_batch_spares_the_younger() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.rig.set_store(StoreMode::Late);
     world.main().personality.challenges = midreg_sim::Challenges::Never;
     let mut alice = alice();
@@ -166,7 +165,7 @@ fn a_failure_of_an_older_batch_spares_the_younger() {
 
 #[test]
 fn a_retransmission_while_the_answer_waits_is_not_answered_early() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.rig.set_store(StoreMode::Late);
     world.main().personality.challenges = midreg_sim::Challenges::Never;
     let mut alice = alice();
@@ -182,7 +181,7 @@ fn a_retransmission_while_the_answer_waits_is_not_answered_early() {
 
 #[test]
 fn what_the_store_never_answers_for_does_not_pile_up_for_ever() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.rig.set_store(StoreMode::Late);
     world.main().personality.challenges = midreg_sim::Challenges::Never;
     let mut alice = alice();
@@ -196,7 +195,7 @@ fn what_the_store_never_answers_for_does_not_pile_up_for_ever() {
 
 #[test]
 fn what_the_store_lost_is_neither_replayed_nor_carried() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.rig.set_store(StoreMode::Failing);
     world.main().personality.challenges = midreg_sim::Challenges::Never;
     let mut alice = alice();
@@ -216,7 +215,7 @@ fn what_the_store_lost_is_neither_replayed_nor_carried() {
 
 #[test]
 fn a_longer_interval_is_written_in_an_outage_too() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.touch(|rig| rig.command(engine::command::Command::Resync { tag: 0 }));
     world.main().personality.temper = midreg_sim::Temper::Overloaded(3);
     world.rig.set_store(StoreMode::Late);
@@ -230,7 +229,7 @@ fn a_longer_interval_is_written_in_an_outage_too() {
 
 #[test]
 fn a_promise_that_was_held_too_long_is_not_told_as_it_stood() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.rig.set_store(StoreMode::Late);
     world.main().personality.challenges = midreg_sim::Challenges::Never;
     let mut alice = alice();
@@ -246,7 +245,7 @@ fn a_promise_that_was_held_too_long_is_not_told_as_it_stood() {
 
 #[test]
 fn an_answer_that_lists_an_unsaved_sibling_waits_for_it() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.main().personality.challenges = midreg_sim::Challenges::Never;
     let mut desk = Phone::new("alice", "198.51.100.20:5062");
     world.rig.set_store(StoreMode::Late);

@@ -3,14 +3,13 @@
 use engine::Event;
 use engine::policy::TooBrief;
 use midreg_sim::expect::{forwarded, locally};
-use midreg_sim::policy::{contact, two_nodes};
 use midreg_sim::{Challenges, Listing, Nonces, Phone, World};
 
-use crate::{alice, settled_under};
+use crate::{alice, leased, settled_under, two_nodes};
 
 #[test]
 fn r4_too_little_is_423_with_min_expires() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     let bytes = alice.register_for(59);
     let answer = locally(&mut world, &alice, &bytes);
@@ -24,7 +23,7 @@ fn r4_too_little_is_423_with_min_expires() {
 
 #[test]
 fn r4_too_little_is_raised_where_policy_says_so() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.domain.registration.too_brief = TooBrief::Raise;
     let mut world = World::new(policy);
     let mut alice = alice();
@@ -52,7 +51,7 @@ fn r4_mirror_leaves_423_to_the_main_registrar() {
 
 #[test]
 fn r4_too_much_is_cut_and_nothing_is_given_the_default() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     let bytes = alice.register_for(100_000);
     let answer = world.converse(&mut alice, &bytes);
@@ -65,7 +64,7 @@ fn r4_too_much_is_cut_and_nothing_is_given_the_default() {
 
 #[test]
 fn r4_the_parameter_beats_the_header() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     let contact = format!("<{}>;expires=120", alice.contact());
     let bytes = alice.say(&[&contact], Some(600));
@@ -76,7 +75,7 @@ fn r4_the_parameter_beats_the_header() {
 
 #[test]
 fn r4_an_unreadable_lifetime_is_an_hour() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     let contact = format!("<{}>;expires=soon", alice.contact());
     let bytes = alice.say(&[&contact], None);
@@ -87,7 +86,7 @@ fn r4_an_unreadable_lifetime_is_an_hour() {
 #[test]
 fn r4_the_first_grant_stays_within_the_lease_and_its_margin() {
     for (granted, usable) in [(7200, 300), (300, 294), (100, 98), (30, 29), (2, 1)] {
-        let mut world = World::contact();
+        let mut world = World::new(leased());
         world.main().personality.longest = granted;
         let mut alice = alice();
         let answer = world.registered(&mut alice);
@@ -97,7 +96,7 @@ fn r4_the_first_grant_stays_within_the_lease_and_its_margin() {
 
 #[test]
 fn r4_a_lease_with_nothing_usable_is_refused_and_given_back() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.longest = 1;
     world.main().personality.challenges = Challenges::Never;
     let mut alice = alice();
@@ -111,7 +110,7 @@ fn r4_a_lease_with_nothing_usable_is_refused_and_given_back() {
 
 #[test]
 fn r4_no_refresh_is_promised_more_than_the_lease_holds() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.longest = 200;
     let mut alice = alice();
     world.registered(&mut alice);
@@ -129,7 +128,7 @@ fn r4_no_refresh_is_promised_more_than_the_lease_holds() {
 
 #[test]
 fn r4_behind_a_nat_a_udp_device_is_kept_busy() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = Phone::new("alice", "198.51.100.7:30000").behind_nat("192.168.1.2:5060");
     let answer = world.registered(&mut alice);
     assert_eq!(answer.promised(alice.contact()), Some(60));
@@ -141,7 +140,7 @@ fn r4_behind_a_nat_a_udp_device_is_kept_busy() {
 
 #[test]
 fn r4_a_private_via_alone_is_a_nat_too() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = Phone::new("alice", "198.51.100.7:30000").behind_nat("192.168.1.2:5060");
     alice.contacts = vec!["sip:alice@198.51.100.7:30000".to_owned()];
     let answer = world.registered(&mut alice);
@@ -150,7 +149,7 @@ fn r4_a_private_via_alone_is_a_nat_too() {
 
 #[test]
 fn r4_a_stream_needs_no_pinhole() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = Phone::new("alice", "198.51.100.7:30000").behind_nat("192.168.1.2:5060");
     alice.transport = "TCP";
     world.rig.connect(alice.address);
@@ -160,7 +159,7 @@ fn r4_a_stream_needs_no_pinhole() {
 
 #[test]
 fn r4_the_nat_grant_may_lie_below_the_shortest_lifetime() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.domain.registration.nat_expires = 25;
     let mut world = World::new(policy);
     let mut alice = Phone::new("alice", "198.51.100.7:30000").behind_nat("192.168.1.2:5060");
@@ -170,7 +169,7 @@ fn r4_the_nat_grant_may_lie_below_the_shortest_lifetime() {
 
 #[test]
 fn r4_jitter_only_shortens() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.domain.registration.jitter_percent = 10;
     let (mut world, mut alice) = settled_under(policy);
     let mut met = std::collections::BTreeSet::new();
@@ -185,7 +184,7 @@ fn r4_jitter_only_shortens() {
 
 #[test]
 fn r4_header_and_contact_agree_and_the_contact_is_verbatim() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let odd = "sip:alice%20x@198.51.100.7:5062;OB;Line=A1";
     let mut alice = alice().with_contacts(&[odd]);
     alice.contact_params = ";Q=0.50;+sip.Foo=\"bar\"".to_owned();
@@ -202,7 +201,7 @@ fn r4_header_and_contact_agree_and_the_contact_is_verbatim() {
 
 #[test]
 fn r4_an_absorbed_200_lists_all_siblings_with_what_they_have_left() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let mut desk = Phone::new("alice", "198.51.100.20:5062").asking(Some(900));
     world.registered(&mut desk);
     world.wait(100);
@@ -216,13 +215,13 @@ fn r4_an_absorbed_200_lists_all_siblings_with_what_they_have_left() {
 
 #[test]
 fn r5_upstream_is_asked_for_the_longer_of_ours_and_the_devices() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     world.registered(&mut alice);
     let asked = world.main().last().clone();
     assert_eq!(asked.contacts()[0].expires, Some(7200));
     assert_eq!(asked.number("Expires"), Some(7200), "both agree");
-    let mut policy = contact();
+    let mut policy = leased();
     policy.domain.expires = 600;
     let mut world = World::new(policy);
     let bytes = alice.register_for(1800);
@@ -232,7 +231,7 @@ fn r5_upstream_is_asked_for_the_longer_of_ours_and_the_devices() {
 
 #[test]
 fn r5_what_is_granted_is_taken_anew_from_every_2xx() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     assert_eq!(world.rig.bindings(&alice.aor())[0].lease_left, 1000 + 7200);
     world.main().personality.longest = 100;
     world.touch(|rig| rig.command(engine::command::Command::Resync { tag: 0 }));
@@ -247,7 +246,7 @@ fn r5_what_is_granted_is_taken_anew_from_every_2xx() {
 
 #[test]
 fn r5_the_lease_counts_from_when_we_asked() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.challenges = Challenges::Never;
     world.main().personality.longest = 100;
     world.set_conditions(midreg_sim::Conditions {
@@ -272,7 +271,7 @@ fn r5_granted_is_found_wherever_the_2xx_says_it() {
         (Listing::ExpiresHeader, 98),
         (Listing::OnlyExpiresHeader, 98),
     ] {
-        let mut world = World::contact();
+        let mut world = World::new(leased());
         world.main().personality.longest = 100;
         world.main().personality.listing = listing;
         let far = world.now().plus_seconds(5000);
@@ -292,7 +291,7 @@ fn r5_granted_is_found_wherever_the_2xx_says_it() {
 
 #[test]
 fn r5_a_2xx_that_says_nothing_grants_what_was_asked() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.listing = Listing::Bare;
     let mut alice = alice();
     let answer = world.registered(&mut alice);
@@ -303,7 +302,7 @@ fn r5_a_2xx_that_says_nothing_grants_what_was_asked() {
 
 #[test]
 fn r5_a_423_is_raised_at_once_and_remembered() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.domain.expires = 600;
     let mut world = World::new(policy);
     world.main().personality.shortest = 1000;
@@ -349,7 +348,7 @@ fn r5_what_one_node_wants_is_not_asked_of_another() {
 
 #[test]
 fn r5_a_challenge_that_the_raised_retry_meets_is_stale() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.domain.expires = 600;
     let mut world = World::new(policy);
     world.main().personality.shortest = 1000;

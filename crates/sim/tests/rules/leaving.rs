@@ -3,10 +3,9 @@
 use engine::command::Totals;
 use engine::{Event, Row};
 use midreg_sim::expect::{forwarded, locally};
-use midreg_sim::policy::contact;
 use midreg_sim::{Packet, Phone, Temper, World};
 
-use crate::{alice, settled_under};
+use crate::{alice, leased, settled_under};
 
 fn statuses(mail: &[Packet]) -> Vec<u16> {
     let finals = mail.iter().filter(|packet| packet.is_final());
@@ -15,7 +14,7 @@ fn statuses(mail: &[Packet]) -> Vec<u16> {
 
 #[test]
 fn r8_a_removal_that_is_surely_the_devices_own_takes_effect_at_once() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.main().personality.temper = Temper::Silent;
     let bytes = alice.unregister();
     world.send(alice.address, &bytes);
@@ -27,7 +26,7 @@ fn r8_a_removal_that_is_surely_the_devices_own_takes_effect_at_once() {
 
 #[test]
 fn r8_a_removal_on_the_devices_own_stream_takes_effect_at_once() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     alice.transport = "TCP";
     world.rig.connect(alice.address);
@@ -41,7 +40,7 @@ fn r8_a_removal_on_the_devices_own_stream_takes_effect_at_once() {
 
 #[test]
 fn r8_any_other_removal_waits_for_the_main_registrar() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     alice.reboot();
     let bytes = alice.unregister();
     let challenge = world.exchange(&alice, &bytes);
@@ -54,7 +53,7 @@ fn r8_any_other_removal_waits_for_the_main_registrar() {
 
 #[test]
 fn r8_a_strangers_removal_removes_nothing() {
-    let (mut world, alice) = settled_under(contact());
+    let (mut world, alice) = settled_under(leased());
     let mut stranger = Phone::new("alice", "203.0.113.66:5062");
     stranger.contacts = alice.contacts.clone();
     stranger.password = "guess".to_owned();
@@ -68,7 +67,7 @@ fn r8_a_strangers_removal_removes_nothing() {
 
 #[test]
 fn r8_a_removal_that_is_challenged_and_abandoned_is_finished_by_us() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let bytes = alice.unregister();
     assert_eq!(world.exchange(&alice, &bytes).status(), 401);
     assert!(world.bound(&alice.aor()).is_empty());
@@ -81,7 +80,7 @@ fn r8_a_removal_that_is_challenged_and_abandoned_is_finished_by_us() {
 
 #[test]
 fn r8_a_sibling_stays() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let mut desk = Phone::new("alice", "198.51.100.20:5062");
     world.registered(&mut desk);
     let answer = world.unregister(&mut alice);
@@ -94,7 +93,7 @@ fn r8_a_sibling_stays() {
 
 #[test]
 fn r8_in_an_outage_a_device_leaves_here_and_upstream_later() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.main().personality.temper = Temper::Silent;
     world.wait(1);
     let mut bob = Phone::new("bob", "198.51.100.8:5062");
@@ -113,7 +112,7 @@ fn r8_in_an_outage_a_device_leaves_here_and_upstream_later() {
 
 #[test]
 fn r8_a_star_is_one_register_upstream_for_all_devices() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let mut desk = Phone::new("alice", "198.51.100.20:5062");
     world.registered(&mut desk);
     let bytes = alice.unregister_all();
@@ -138,7 +137,7 @@ fn r8_a_star_is_one_register_upstream_for_all_devices() {
 
 #[test]
 fn r8_a_rejected_star_ends_nothing() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     alice.password = "wrong".to_owned();
     let bytes = alice.unregister_all();
     assert_eq!(world.converse(&mut alice, &bytes).status(), 401);
@@ -147,7 +146,7 @@ fn r8_a_rejected_star_ends_nothing() {
 
 #[test]
 fn r8_a_star_is_a_barrier_for_its_aor() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.main().personality.challenges = midreg_sim::Challenges::Never;
     world.main().personality.temper = Temper::Silent;
     let star = alice.unregister_all();
@@ -170,7 +169,7 @@ fn r8_a_star_is_a_barrier_for_its_aor() {
 
 #[test]
 fn r8_a_star_waits_for_all_that_is_under_way() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.challenges = midreg_sim::Challenges::Never;
     let mut alice = alice();
     world.registered(&mut alice);
@@ -206,7 +205,7 @@ fn r8_a_star_waits_for_all_that_is_under_way() {
 
 #[test]
 fn r8_a_star_suppresses_what_was_still_to_be_given_back() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let mut desk = Phone::new("alice", "198.51.100.20:5062").asking(Some(60));
     world.registered(&mut desk);
     world.main().personality.temper = Temper::Overloaded(5);
@@ -228,7 +227,7 @@ fn r8_a_star_suppresses_what_was_still_to_be_given_back() {
 
 #[test]
 fn r8_a_tombstone_keeps_a_late_duplicate_from_raising_the_dead() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let refresh = alice.register();
     world.exchange(&alice, &refresh);
     world.unregister(&mut alice);
@@ -242,7 +241,7 @@ fn r8_a_tombstone_keeps_a_late_duplicate_from_raising_the_dead() {
 
 #[test]
 fn r8_a_tombstone_stands_for_every_device_of_a_star() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let mut desk = Phone::new("alice", "198.51.100.20:5062");
     world.registered(&mut desk);
     let late = desk.again();
@@ -256,7 +255,7 @@ fn r8_a_tombstone_stands_for_every_device_of_a_star() {
 
 #[test]
 fn r8_leave_and_return_at_once() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.main().personality.challenges = midreg_sim::Challenges::Never;
     world.main().personality.temper = Temper::Silent;
     let leave = alice.unregister();
@@ -272,7 +271,7 @@ fn r8_leave_and_return_at_once() {
 
 #[test]
 fn r8_some_leave_and_some_stay_in_one_request() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice().with_contacts(&["sip:a@198.51.100.7:5062", "sip:b@198.51.100.7:5062"]);
     world.registered(&mut alice);
     let bytes = alice.say(
@@ -290,7 +289,7 @@ fn r8_some_leave_and_some_stay_in_one_request() {
 
 #[test]
 fn r8_leaving_is_told() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.events();
     world.unregister(&mut alice);
     let told = world.events();
@@ -334,7 +333,7 @@ fn r8_in_mirror_a_star_overtakes_a_refresh_that_is_under_way() {
 
 #[test]
 fn r8_who_was_accepted_beside_a_star_is_asked_for_again() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.challenges = midreg_sim::Challenges::Never;
     world.main().personality.temper = Temper::Silent;
     let mut alice = alice();
@@ -357,7 +356,7 @@ fn r8_who_was_accepted_beside_a_star_is_asked_for_again() {
 
 #[test]
 fn r8_after_a_star_that_nobody_answered_everybody_is_asked_for_again() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.main().personality.challenges = midreg_sim::Challenges::Never;
     world.main().personality.temper = Temper::Mute;
     let mut desk = Phone::new("alice", "198.51.100.20:5062");

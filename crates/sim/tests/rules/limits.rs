@@ -2,11 +2,12 @@
 
 use engine::policy::{Overflow, Policy};
 use midreg_sim::expect::locally;
-use midreg_sim::policy::contact;
 use midreg_sim::{Challenges, Phone, World};
 
+use crate::leased;
+
 fn limited(per_aor: usize, overflow: Overflow) -> Policy {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.limits.bindings_per_aor = per_aor;
     policy.limits.overflow = overflow;
     policy
@@ -111,7 +112,7 @@ fn r18_a_request_that_is_too_many_by_itself_replaces_nobody() {
 
 #[test]
 fn r18_a_full_house_is_503() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.limits.bindings = 1;
     let mut world = World::new(policy);
     world.registered(&mut phone(1));
@@ -126,7 +127,7 @@ fn r18_a_full_house_is_503() {
 
 #[test]
 fn r18_one_address_has_its_share() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.limits.bindings_per_source = 2;
     let mut world = World::new(policy);
     for (user, port) in [("a", 1), ("b", 2)] {
@@ -142,7 +143,7 @@ fn r18_one_address_has_its_share() {
 
 #[test]
 fn r18_more_contacts_than_one_request_may_have_is_400() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let contacts: Vec<String> = (0..9).map(|n| format!("sip:a{n}@198.51.100.1")).collect();
     let contacts: Vec<&str> = contacts.iter().map(String::as_str).collect();
     let mut alice = phone(1).with_contacts(&contacts);

@@ -1,8 +1,9 @@
-//! The rules of registration, each a test: named after the rule's number, in a file for each
-//! subject.
+//! The decision table and the rules of registration in `contact` mode (and where a test says so in
+//! `mirror`), each a test: named after its row or rule, in a file for each subject.
 
 mod answers;
 mod death;
+mod decisions;
 mod devices;
 mod durability;
 mod grants;
@@ -14,7 +15,17 @@ mod two_phase;
 mod upstream;
 
 use engine::policy::Policy;
-use midreg_sim::{Phone, World};
+use midreg_sim::{Phone, World, policy};
+
+/// The mode of these tests.
+fn leased() -> Policy {
+    policy::contact()
+}
+
+/// The same before two main registrars.
+fn two_nodes() -> Policy {
+    policy::two_nodes()
+}
 
 fn alice() -> Phone {
     Phone::new("alice", "198.51.100.7:5062")

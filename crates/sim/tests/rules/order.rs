@@ -2,14 +2,13 @@
 
 use engine::Row;
 use midreg_sim::expect::forwarded;
-use midreg_sim::policy::contact;
 use midreg_sim::{Challenges, Phone, World};
 
-use crate::{alice, settled_under};
+use crate::{alice, leased, settled_under};
 
 #[test]
 fn r11_a_lower_cseq_from_elsewhere_is_forwarded_and_proved_it_commits() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     alice.cseq = 0;
     alice.rebind("198.51.100.7:6000");
     let bytes = alice.register();
@@ -22,7 +21,7 @@ fn r11_a_lower_cseq_from_elsewhere_is_forwarded_and_proved_it_commits() {
 
 #[test]
 fn r11_a_lower_cseq_from_elsewhere_without_credentials_commits_nothing() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.challenges = Challenges::Never;
     let mut alice = alice();
     alice.cseq = 50;
@@ -38,7 +37,7 @@ fn r11_a_lower_cseq_from_elsewhere_without_credentials_commits_nothing() {
 
 #[test]
 fn r11_a_retransmission_during_the_upstream_transaction_is_swallowed() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.temper = midreg_sim::Temper::Silent;
     let mut alice = alice();
     let bytes = alice.register();
@@ -61,7 +60,7 @@ fn r11_a_retransmission_during_the_upstream_transaction_is_swallowed() {
 
 #[test]
 fn r11_two_requests_of_a_new_device_make_one_binding() {
-    for policy in [contact(), midreg_sim::policy::mirror()] {
+    for policy in [leased(), midreg_sim::policy::mirror()] {
         let mut world = World::new(policy);
         world.main().personality.challenges = Challenges::Never;
         world.main().personality.temper = midreg_sim::Temper::Silent;
@@ -80,7 +79,7 @@ fn r11_two_requests_of_a_new_device_make_one_binding() {
 
 #[test]
 fn r11_a_stranger_cannot_lock_a_device_out_by_a_huge_cseq() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let mut stranger = alice.clone();
     stranger.password = "guess".to_owned();
     stranger.rebind("203.0.113.66:5062");
@@ -93,7 +92,7 @@ fn r11_a_stranger_cannot_lock_a_device_out_by_a_huge_cseq() {
 
 #[test]
 fn r11_interleaved_devices_keep_their_order_apart() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut home = Phone::new("alice", "198.51.100.7:5062");
     let mut desk = Phone::new("alice", "198.51.100.20:5062");
     home.cseq = 1000;

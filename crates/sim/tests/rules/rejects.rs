@@ -3,14 +3,13 @@
 use engine::Event;
 use engine::command::{Command, Totals};
 use engine::event::RemovalCause;
-use midreg_sim::policy::contact;
 use midreg_sim::{Phone, Temper, World};
 
-use crate::{alice, settled_under};
+use crate::{alice, leased, settled_under};
 
 /// What is left of alice after her proved flow met this refusal.
 fn left_after(status: u16) -> usize {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.touch(|rig| rig.command(Command::Resync { tag: 0 }));
     world.main().personality.temper = Temper::Refuses(status);
     let bytes = alice.register();
@@ -34,7 +33,7 @@ fn r16_no_other_refusal_ends_anything() {
 
 #[test]
 fn r16_a_definitive_reject_from_another_flow_ends_nothing() {
-    let (mut world, alice) = settled_under(contact());
+    let (mut world, alice) = settled_under(leased());
     let mut stranger = alice.clone();
     stranger.rebind("203.0.113.66:5062");
     world.main().personality.temper = Temper::Refuses(403);
@@ -45,7 +44,7 @@ fn r16_a_definitive_reject_from_another_flow_ends_nothing() {
 
 #[test]
 fn r16_siblings_stay() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let mut desk = Phone::new("alice", "198.51.100.20:5062");
     world.registered(&mut desk);
     world.touch(|rig| rig.command(Command::Resync { tag: 0 }));
@@ -57,7 +56,7 @@ fn r16_siblings_stay() {
 
 #[test]
 fn r16_the_end_is_told_and_leaves_nothing_behind() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.touch(|rig| rig.command(Command::Resync { tag: 0 }));
     world.main().personality.temper = Temper::Refuses(403);
     world.events();
@@ -80,7 +79,7 @@ fn r16_the_end_is_told_and_leaves_nothing_behind() {
 
 #[test]
 fn r16_what_is_definitive_is_policy() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.upstream.definitive = vec![480];
     let (mut world, mut alice) = settled_under(policy);
     world.touch(|rig| rig.command(Command::Resync { tag: 0 }));

@@ -3,20 +3,19 @@
 use engine::Event;
 use engine::command::Totals;
 use engine::policy::ChallengePolicy;
-use midreg_sim::policy::contact;
 use midreg_sim::{Challenges, Phone, Temper, World};
 
-use crate::{alice, settled_under};
+use crate::{alice, leased, settled_under};
 
 fn unchallenging() -> World {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.challenges = Challenges::Never;
     world
 }
 
 #[test]
 fn r1_nothing_is_visible_before_the_2xx() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     let first = alice.register();
     let challenge = world.exchange(&alice, &first);
@@ -33,7 +32,7 @@ fn r1_nothing_is_visible_before_the_2xx() {
 
 #[test]
 fn r1_a_sibling_does_not_see_one_that_is_not_accepted_yet() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let mut desk = Phone::new("alice", "198.51.100.20:5062");
     let first = desk.register();
     world.exchange(&desk, &first);
@@ -43,7 +42,7 @@ fn r1_a_sibling_does_not_see_one_that_is_not_accepted_yet() {
 
 #[test]
 fn r1_a_reject_rolls_back_completely() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.temper = Temper::Refuses(403);
     let mut alice = alice();
     let bytes = alice.register();
@@ -54,7 +53,7 @@ fn r1_a_reject_rolls_back_completely() {
 
 #[test]
 fn r1_a_challenge_that_nobody_answers_leaves_nothing_behind() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     let bytes = alice.register();
     assert_eq!(world.exchange(&alice, &bytes).status(), 401);
@@ -65,7 +64,7 @@ fn r1_a_challenge_that_nobody_answers_leaves_nothing_behind() {
 
 #[test]
 fn r1_a_rejected_change_leaves_the_old_binding_as_it_was() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let old = alice.contacts.clone();
     alice.contacts = vec!["sip:alice@198.51.100.7:5099".to_owned()];
     world.main().personality.temper = Temper::Refuses(500);
@@ -79,7 +78,7 @@ fn r1_a_rejected_change_leaves_the_old_binding_as_it_was() {
 
 #[test]
 fn r1_the_200_of_the_device_waits_for_the_main_registrar() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.temper = Temper::Silent;
     let mut alice = alice();
     let bytes = alice.register();
@@ -101,7 +100,7 @@ fn r1_an_unchallenged_new_device_is_counted_and_told() {
 
 #[test]
 fn r1_where_a_challenge_is_required_an_unchallenged_device_is_refused_and_undone() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.domain.challenge = ChallengePolicy::Require;
     let mut world = World::new(policy);
     world.main().personality.challenges = Challenges::Never;
@@ -118,7 +117,7 @@ fn r1_where_a_challenge_is_required_an_unchallenged_device_is_refused_and_undone
 
 #[test]
 fn r1_where_a_challenge_is_required_a_challenged_device_is_welcome() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.domain.challenge = ChallengePolicy::Require;
     let (mut world, mut alice) = settled_under(policy);
     assert_eq!(world.registered(&mut alice).status(), 200);

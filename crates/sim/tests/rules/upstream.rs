@@ -5,10 +5,10 @@ use core::time::Duration;
 use engine::Row;
 use engine::command::Command;
 use midreg_sim::expect::forwarded;
-use midreg_sim::policy::{US, contact};
+use midreg_sim::policy::US;
 use midreg_sim::{Packet, Phone, Temper, World};
 
-use crate::{alice, settled_under};
+use crate::{alice, leased, settled_under};
 
 fn resync(world: &mut World) {
     world.touch(|rig| rig.command(Command::Resync { tag: 0 }));
@@ -16,7 +16,7 @@ fn resync(world: &mut World) {
 
 #[test]
 fn r6_both_legs_and_all_renewals_are_one_steady_client() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     for _ in 0..3 {
         alice.reboot();
         resync(&mut world);
@@ -35,7 +35,7 @@ fn r6_both_legs_and_all_renewals_are_one_steady_client() {
 
 #[test]
 fn r6_cseq_grows_over_failures_too() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     for temper in [
         Temper::Refuses(500),
         Temper::Overloaded(3),
@@ -60,7 +60,7 @@ fn r6_cseq_grows_over_failures_too() {
 
 #[test]
 fn r6_two_devices_have_two_leases() {
-    let (mut world, _) = settled_under(contact());
+    let (mut world, _) = settled_under(leased());
     let mut desk = Phone::new("alice", "198.51.100.20:5062");
     world.registered(&mut desk);
     let held = world.held(&desk.aor());
@@ -70,7 +70,7 @@ fn r6_two_devices_have_two_leases() {
 
 #[test]
 fn r6_only_our_via_and_one_hop_less() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     let text = String::from_utf8(alice.register()).unwrap();
     let via = "Via: SIP/2.0/UDP inner.example.net;branch=z9hG4bKinner\r\nMax-Forwards: 70";
@@ -95,7 +95,7 @@ fn r6_headers_that_are_not_ours_go_on_verbatim() {
         .with_header("User-Agent: Snom/8.9 (\"quoted\")")
         .with_header("Allow: INVITE,ACK ,BYE")
         .with_header("P-Access-Network-Info: x\r\n folded");
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.registered(&mut alice);
     let text = world.main().last().text();
     for line in &alice.headers {
@@ -111,7 +111,7 @@ fn r6_headers_that_are_not_ours_go_on_verbatim() {
 
 #[test]
 fn r6_the_credentials_are_never_rewritten() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     let first = alice.register();
     let challenge = world.exchange(&alice, &first);
@@ -127,7 +127,7 @@ fn r6_the_credentials_are_never_rewritten() {
 
 #[test]
 fn r6_the_device_has_its_own_call_id_tag_and_cseq_back() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     alice.cseq = 4711;
     let first = alice.register();
@@ -169,7 +169,7 @@ fn r6_in_mirror_call_id_cseq_and_vias_are_the_devices() {
 
 #[test]
 fn r6_forwards_of_one_device_are_serialised() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.main().personality.temper = Temper::Silent;
     resync(&mut world);
     let before = world.rig.totals().client_transactions;
@@ -188,7 +188,7 @@ fn r6_forwards_of_one_device_are_serialised() {
 
 #[test]
 fn r6_those_that_wait_are_bounded_then_503() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.main().personality.temper = Temper::Silent;
     alice.contacts = vec!["sip:alice@198.51.100.7:5099".to_owned()];
     for _ in 0..5 {
@@ -204,7 +204,7 @@ fn r6_those_that_wait_are_bounded_then_503() {
 
 #[test]
 fn r6_a_pure_refresh_that_would_wait_too_long_is_carried_by_its_lease() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     world.main().personality.temper = Temper::Silent;
     resync(&mut world);
     for _ in 0..5 {
@@ -219,7 +219,7 @@ fn r6_a_pure_refresh_that_would_wait_too_long_is_carried_by_its_lease() {
 #[test]
 fn r6_after_8_seconds_of_silence_503_and_never_408() {
     for temper in [Temper::Silent, Temper::Procrastinates] {
-        let mut world = World::contact();
+        let mut world = World::new(leased());
         world.main().personality.temper = temper;
         let mut alice = alice();
         let bytes = alice.register();
@@ -240,7 +240,7 @@ fn r6_after_8_seconds_of_silence_503_and_never_408() {
 
 #[test]
 fn r6_the_deadline_counts_the_wait_in_the_queue() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.temper = Temper::Silent;
     let mut alice = alice();
     let first = alice.register();
@@ -260,7 +260,7 @@ fn r6_the_deadline_counts_the_wait_in_the_queue() {
 
 #[test]
 fn r6_a_408_of_the_main_registrar_is_503_here() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.temper = Temper::Refuses(408);
     let mut alice = alice();
     let bytes = alice.register();
@@ -271,7 +271,7 @@ fn r6_a_408_of_the_main_registrar_is_503_here() {
 
 #[test]
 fn r7_the_contact_upstream_is_ours_and_carries_a_token() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     alice.contact_params = ";q=0.7;methods=\"INVITE\";+sip.Voice".to_owned();
     world.registered(&mut alice);
@@ -288,7 +288,7 @@ fn r7_what_ends_here_does_not_go_upstream() {
     alice.contacts =
         vec!["sip:alice@198.51.100.7:5062;ob;pn-provider=fcm;pn-prid=p1;pn-param=a".to_owned()];
     alice.contact_params = ";+sip.instance=\"<urn:uuid:1>\";reg-id=1".to_owned();
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.registered(&mut alice);
     let upstream = world.main().last().clone();
     assert_eq!(upstream.value("Supported").as_deref(), Some("path, timer"));
@@ -302,7 +302,7 @@ fn r7_what_ends_here_does_not_go_upstream() {
 
 #[test]
 fn r7_the_name_of_the_token_parameter_is_ours_to_choose() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.upstream.token_param = "xyz".to_owned();
     let mut world = World::new(policy);
     world.main().personality.longest = 100;
@@ -314,7 +314,7 @@ fn r7_the_name_of_the_token_parameter_is_ours_to_choose() {
 
 #[test]
 fn r6_a_changed_request_keeps_its_lease() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     let before = world.held(&alice.aor());
     alice.move_to("203.0.113.77:40000");
     let bytes = alice.register();
@@ -327,7 +327,7 @@ fn r6_a_changed_request_keeps_its_lease() {
 
 #[test]
 fn r7_another_user_part_of_the_devices_contact_is_no_other_contact_upstream() {
-    let (mut world, mut alice) = settled_under(contact());
+    let (mut world, mut alice) = settled_under(leased());
     alice.contacts = vec!["sip:x7f3k2@198.51.100.7:5062".to_owned()];
     let bytes = alice.register();
     forwarded(&mut world, &mut alice, &bytes, Row::D8);

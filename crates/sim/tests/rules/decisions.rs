@@ -4,29 +4,20 @@ use engine::Row;
 use engine::command::{Answer, Command};
 use engine::policy::{FlowMatch, Policy};
 use midreg_sim::expect::{forwarded, locally, patched};
-use midreg_sim::policy::{contact, main_address, two_nodes};
+use midreg_sim::policy::main_address;
 use midreg_sim::{Packet, Personality, Phone, Temper, World};
 
-fn alice() -> Phone {
-    Phone::new("alice", "198.51.100.7:5062")
-}
+use crate::{alice, leased, settled_under, two_nodes};
 
 /// A world in which alice is registered.
 fn settled() -> (World, Phone) {
-    settled_under(contact())
-}
-
-fn settled_under(policy: Policy) -> (World, Phone) {
-    let mut world = World::new(policy);
-    let mut alice = alice();
-    world.registered(&mut alice);
-    (world, alice)
+    settled_under(leased())
 }
 
 // D1
 
 fn refused(change: (&str, &str), status: u16) -> Packet {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     let bytes = patched(&alice.register(), change.0, change.1);
     let answer = locally(&mut world, &alice, &bytes);
@@ -119,7 +110,7 @@ fn d2_outlives_the_transaction_of_a_forwarded_request() {
 
 #[test]
 fn d2_holds_for_all_contacts_of_a_request_together() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice().with_contacts(&["sip:a@198.51.100.7:5062", "sip:b@198.51.100.7:5062"]);
     world.registered(&mut alice);
     let refresh = alice.register();
@@ -220,7 +211,7 @@ fn d4_with_its_node_dead_is_503() {
 
 #[test]
 fn d4_ends_32_seconds_after_the_challenge() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     let first = alice.register();
     let challenge = world.exchange(&alice, &first);
@@ -279,7 +270,7 @@ fn d6_a_leaving_device_goes_upstream_and_is_gone_on_both_sides() {
 
 #[test]
 fn d6_an_unknown_device_that_leaves_is_forwarded_too() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     let bytes = alice.unregister();
     assert_eq!(
@@ -302,7 +293,7 @@ fn d6_expires_0_in_the_header_is_a_removal() {
 
 #[test]
 fn d7_an_unknown_device_is_forwarded() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     let bytes = alice.register();
     let answer = forwarded(&mut world, &mut alice, &bytes, Row::D7);
@@ -383,7 +374,7 @@ fn d9_refresh_from_another_address_is_forwarded() {
 
 #[test]
 fn d9_another_connection_is_another_flow() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice();
     world.rig.connect(alice.address);
     world.registered(&mut alice);
@@ -397,7 +388,7 @@ fn d9_another_connection_is_another_flow() {
 
 #[test]
 fn d9_by_address_a_rebound_port_is_absorbed_but_not_another_address() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.domain.registration.flow_match = FlowMatch::Address;
     let (mut world, mut alice) = settled_under(policy);
     alice.rebind("198.51.100.7:6000");
@@ -414,7 +405,7 @@ fn d9_by_address_a_rebound_port_is_absorbed_but_not_another_address() {
 
 #[test]
 fn d10_an_old_proof_is_renewed_upstream() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.domain.reauth_interval = 600;
     let (mut world, mut alice) = settled_under(policy);
     for _ in 0..2 {
@@ -466,7 +457,7 @@ fn d12_a_short_lease_is_renewed_before_it_fails_the_device() {
 
 #[test]
 fn d12_a_granted_lifetime_shorter_than_wanted_is_used_down_to_its_half() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     world.main().personality.longest = 100;
     let mut alice = alice();
     let first = world.registered(&mut alice);
@@ -522,7 +513,7 @@ fn d13_in_mirror_nothing_is_absorbed() {
 
 #[test]
 fn d13_several_contacts_are_absorbed_only_together() {
-    let mut world = World::contact();
+    let mut world = World::new(leased());
     let mut alice = alice().with_contacts(&["sip:a@198.51.100.7:5062", "sip:b@198.51.100.7:5062"]);
     world.registered(&mut alice);
     let bytes = alice.register();
@@ -558,7 +549,7 @@ fn outage(world: &mut World) {
 #[test]
 fn d14_in_an_outage_a_refresh_is_carried_by_what_is_left_of_the_lease() {
     let (mut world, mut alice) = settled_under({
-        let mut policy = contact();
+        let mut policy = leased();
         policy.domain.expires = 400;
         policy
     });
@@ -595,7 +586,7 @@ fn d14_in_an_outage_another_flow_is_not_carried() {
 
 #[test]
 fn d14_a_spent_lease_carries_nothing() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.domain.expires = 60;
     policy.domain.registration.max_expires = 60;
     let (mut world, mut alice) = settled_under(policy);
@@ -608,7 +599,7 @@ fn d14_a_spent_lease_carries_nothing() {
 
 #[test]
 fn d14_a_renewal_that_meets_silence_is_carried_when_the_deadline_is_over() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.domain.reauth_interval = 60;
     let (mut world, mut alice) = settled_under(policy);
     world.wait(61);
@@ -653,7 +644,7 @@ fn d14_an_unreachable_node_is_left_at_once_for_the_next() {
 
 #[test]
 fn d14_a_full_queue_forwards_nothing_more() {
-    let mut policy = contact();
+    let mut policy = leased();
     policy.upstream.max_in_flight = 1;
     let (mut world, mut alice) = settled_under(policy);
     world.main().personality.temper = Temper::Silent;
