@@ -13,6 +13,8 @@
 
 pub mod digest;
 pub mod expect;
+pub mod facts;
+pub mod handle;
 pub mod ladder;
 pub mod main_registrar;
 pub mod network;
@@ -28,7 +30,7 @@ pub mod world;
 
 pub use ladder::Ladder;
 pub use main_registrar::{MainRegistrar, Seen};
-pub use network::{Conditions, Network};
+pub use network::{Conditions, Link, Network};
 pub use packet::{Listed, Packet};
 pub use personality::{Challenges, Listing, Nonces, Personality, Temper};
 pub use phone::Phone;
