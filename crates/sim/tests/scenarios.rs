@@ -70,6 +70,16 @@ fn every_file_is_listed() {
     assert_eq!(listed, files(&folder()));
 }
 
+/// Those of the modes that are not played yet.
+#[test]
+fn every_file_that_waits_for_its_mode_can_be_read() {
+    for name in files(&folder().join("aor")) {
+        let file = format!("aor/{name}.scn");
+        let scenario = Scenario::parse(&file, &read(&folder().join(&file)));
+        assert!(scenario.is_ok(), "{}", scenario.unwrap_err());
+    }
+}
+
 #[test]
 fn every_file_begins_with_what_it_shows() {
     for name in LISTED {

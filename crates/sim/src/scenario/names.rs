@@ -12,7 +12,8 @@ pub(super) struct Names {
     ours: BTreeMap<u32, String>,
     dialogs: BTreeMap<String, Dialog>,
     challenges: BTreeMap<String, String>,
-    credentials: BTreeMap<String, String>,
+    /// Credentials, in the order they were shown.
+    credentials: BTreeMap<String, Vec<String>>,
 }
 
 /// How one end names itself in all of its REGISTERs.
@@ -87,13 +88,19 @@ impl Names {
 
     /// Credentials that answer the challenge of this name are on their way.
     pub(super) fn answer(&mut self, name: &str, credentials: &str) {
-        let credentials = credentials.to_owned();
-        self.credentials.insert(name.to_owned(), credentials);
+        let shown = self.credentials.entry(name.to_owned()).or_default();
+        shown.push(credentials.to_owned());
+    }
+
+    /// How often the challenge of this name was answered.
+    pub(super) fn uses(&self, name: &str) -> u32 {
+        self.credentials.get(name).map_or(0, Vec::len) as u32
     }
 
     /// The last credentials that answer the challenge of this name.
     pub(super) fn credentials(&self, name: &str) -> Option<&str> {
-        self.credentials.get(name).map(String::as_str)
+        let last = self.credentials.get(name)?.last()?;
+        Some(last.as_str())
     }
 }
 

@@ -43,7 +43,12 @@ pub(super) fn register(
             user: aor.split('@').next().unwrap_or_default(),
             password: message.password.as_deref().unwrap_or(&phone.password),
         };
-        let value = digest::credentials(challenge, secret, &format!("sip:{domain}"), count);
+        let value = digest::credentials(
+            challenge,
+            secret,
+            &format!("sip:{domain}"),
+            names.uses(nonce) + 1,
+        );
         names.answer(nonce, &value);
         text.push_str(&format!("Authorization: {value}\r\n"));
     }
