@@ -13,6 +13,8 @@
 
 pub mod digest;
 pub mod expect;
+pub mod facts;
+pub mod handle;
 pub mod ladder;
 pub mod main_registrar;
 pub mod network;
@@ -22,18 +24,20 @@ pub mod phone;
 pub mod policy;
 pub mod rig;
 pub mod rng;
+pub mod scenario;
 pub mod store;
 pub mod watch;
 pub mod world;
 
 pub use ladder::Ladder;
 pub use main_registrar::{MainRegistrar, Seen};
-pub use network::{Conditions, Network};
+pub use network::{Conditions, Link, Network};
 pub use packet::{Listed, Packet};
 pub use personality::{Challenges, Listing, Nonces, Personality, Temper};
 pub use phone::Phone;
 pub use rig::Rig;
 pub use rng::Rng;
+pub use scenario::Scenario;
 pub use store::{Store, StoreMode};
 pub use watch::Watch;
 pub use world::World;

@@ -4,6 +4,7 @@
 use core::net::SocketAddr;
 
 use crate::digest::{self, Secret};
+use crate::facts::LEG;
 use crate::main_registrar::PASSWORD;
 use crate::packet::Packet;
 use crate::policy::{DOMAIN, address};
@@ -289,21 +290,21 @@ impl Phone {
     fn write(&mut self, authorization: Option<String>) -> Vec<u8> {
         self.branches += 1;
         let aor = self.aor();
+        let branch = format!(
+            "z9hG4bK{}.{}",
+            self.call_id.replace('@', "-"),
+            self.branches
+        );
         let mut text = format!(
             "REGISTER sip:{DOMAIN} SIP/2.0\r\n\
-             Via: SIP/2.0/{} {};branch=z9hG4bK{}.{};rport\r\n\
+             Via: SIP/2.0/{} {};branch={branch};rport\r\n\
              Max-Forwards: 70\r\n\
              From: <sip:{aor}>;tag={}\r\n\
              To: <sip:{aor}>\r\n\
              Call-ID: {}\r\n\
-             CSeq: {} REGISTER\r\n",
-            self.transport,
-            self.local,
-            self.call_id.replace('@', "-"),
-            self.branches,
-            self.from_tag,
-            self.call_id,
-            self.cseq,
+             CSeq: {} REGISTER\r\n\
+             {LEG}: {branch}\r\n",
+            self.transport, self.local, self.from_tag, self.call_id, self.cseq,
         );
         for value in &self.wish.contact_lines {
             text.push_str(&format!("Contact: {value}\r\n"));

@@ -10,7 +10,7 @@ use engine::{DropReason, Event, Mono, Row};
 
 use crate::ladder::{Fate, Ladder};
 use crate::main_registrar::{Held, MainRegistrar};
-use crate::network::{Conditions, Network};
+use crate::network::{Conditions, Link, Network};
 use crate::packet::Packet;
 use crate::phone::Phone;
 use crate::policy::{self, main_address, us};
@@ -274,11 +274,19 @@ impl World {
 
     fn post(&mut self, packet: Packet) {
         let now = self.rig.now();
-        let fate = match self.network.send(now, &packet) {
+        let link = match self.is_main(packet.to) || self.is_main(packet.from) {
+            true => Link::Upstream,
+            false => Link::Devices,
+        };
+        let fate = match self.network.send(now, link, &packet) {
             0 => Fate::Lost,
             _ => Fate::Arrived,
         };
         self.ladder.message(now, &packet, fate);
+    }
+
+    fn is_main(&self, end: SocketAddr) -> bool {
+        self.mains.iter().any(|main| main.address == end)
     }
 
     /// What the engine has sent goes on its way, watched.

@@ -1,0 +1,89 @@
+//! The conversations in `scenarios/`, each a test of its file's name (docs/scenarios.md).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use midreg_sim::Scenario;
+
+/// Gives each file of the folder a test, and all of them a list.
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        const LISTED: &[&str] = &[$(stringify!($name)),*];
+
+        $(#[test]
+        fn $name() {
+            play(stringify!($name));
+        })*
+    };
+}
+
+scenarios! {
+    contact_changed_expires
+    contact_dying
+    contact_expiry
+    contact_interval_too_brief
+    contact_leaving
+    contact_main_rejects
+    contact_new_address
+    contact_repeated
+    contact_star
+    contact_two_devices
+    contact_wrong_password
+    mirror_changed_expires
+    mirror_dying
+    mirror_leaving
+    mirror_main_rejects
+    mirror_star
+    mirror_two_devices
+    mirror_wrong_password
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn play(name: &str) {
+    let file = format!("{name}.scn");
+    let text = read(&folder().join(&file));
+    let played = Scenario::parse(&file, &text).and_then(|scenario| scenario.play());
+    if let Err(fault) = played {
+        panic!("\n{fault}");
+    }
+}
+
+/// The scenarios of a folder, by name.
+fn files(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{error}"));
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let named = names.filter_map(|name| name.strip_suffix(".scn").map(str::to_owned));
+    named.collect()
+}
+
+#[test]
+fn every_file_is_listed() {
+    let listed: BTreeSet<String> = LISTED.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(listed, files(&folder()));
+}
+
+/// Those of the modes that are not played yet.
+#[test]
+fn every_file_that_waits_for_its_mode_can_be_read() {
+    for name in files(&folder().join("aor")) {
+        let file = format!("aor/{name}.scn");
+        let scenario = Scenario::parse(&file, &read(&folder().join(&file)));
+        assert!(scenario.is_ok(), "{}", scenario.unwrap_err());
+    }
+}
+
+#[test]
+fn every_file_begins_with_what_it_shows() {
+    for name in LISTED {
+        let text = read(&folder().join(format!("{name}.scn")));
+        assert!(text.starts_with("# "), "{name}");
+    }
+}
