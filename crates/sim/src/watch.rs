@@ -194,8 +194,11 @@ impl Watch {
                 if binding.expires_in > binding.lease_left {
                     return Err(format!("{contact} is promised more than its lease"));
                 }
-                let token = self.token(binding.id);
-                let granted = mains.iter().filter_map(|main| main.accepted(&token)).max();
+                let handle = match self.mode {
+                    Mode::Aor => format!("sip:{}@{}", aor.replace('@', "%40"), crate::policy::US),
+                    _ => self.token(binding.id),
+                };
+                let granted = mains.iter().filter_map(|main| main.accepted(&handle)).max();
                 match granted {
                     None => return Err(format!("{contact} was never accepted")),
                     Some(until) if until.0 / 1000 < u64::from(binding.lease_left) => {
