@@ -7,7 +7,10 @@ use engine::command::{Answer, Command, Totals};
 use engine::event::{ReleaseOutcome, RemovalCause};
 use midreg_sim::{Challenges, Phone, Temper, World};
 
-use crate::{alice, leased, settled_under, two_nodes};
+use crate::{
+    agreement::{agree, held_for},
+    alice, leased, settled_under, two_nodes,
+};
 
 /// A world whose main registrar trusts us: it challenges only phones.
 fn trusted() -> (World, Phone) {
@@ -139,7 +142,7 @@ fn r9_a_removal_under_way_is_cancelled_too() {
     let answer = world.exchange(&alice, &bytes);
     assert_eq!(answer.status(), 200);
     world.wait(60);
-    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
+    agree(&world, &alice.aor());
     assert_eq!(world.rig.totals().releases, 0);
 }
 
@@ -250,7 +253,7 @@ fn r9_contacts_of_one_lease_go_in_one_register() {
     world.wait(302);
     assert!(world.held(&alice.aor()).is_empty());
     assert_eq!(world.main().registers(), before + 1);
-    assert_eq!(world.main().last().contacts().len(), 2);
+    assert_eq!(world.main().last().contacts().len(), held_for(2));
 }
 
 #[test]
@@ -266,7 +269,7 @@ fn r9_one_of_two_contacts_returns_and_the_other_is_still_given_back() {
     assert_eq!(world.converse(&mut alice, &bytes).status(), 200);
     world.wait(30);
     assert_eq!(world.bound(&alice.aor()), [alice.contacts[0].clone()]);
-    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
+    agree(&world, &alice.aor());
 }
 
 #[test]
@@ -289,7 +292,7 @@ fn r9_one_of_two_contacts_dies_while_the_other_is_renewed() {
     assert_eq!(world.exchange(&alice, &bytes).status(), 200);
     world.wait(60);
     assert_eq!(world.bound(&alice.aor()), [alice.contacts[0].clone()]);
-    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
+    agree(&world, &alice.aor());
 }
 
 #[test]
@@ -331,7 +334,7 @@ fn r9_a_kick_during_a_renewal_leaves_both_sides_of_one_mind() {
     assert!(world.bound(&alice.aor()).is_empty());
     world.main().personality.temper = Temper::Normal;
     world.wait(60);
-    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
+    agree(&world, &alice.aor());
 }
 
 #[test]

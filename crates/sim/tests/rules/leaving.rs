@@ -5,7 +5,7 @@ use engine::{Event, Row};
 use midreg_sim::expect::{forwarded, locally};
 use midreg_sim::{Packet, Phone, Temper, World};
 
-use crate::{alice, leased, settled_under};
+use crate::{agreement::agree, alice, leased, settled_under};
 
 fn statuses(mail: &[Packet]) -> Vec<u16> {
     let finals = mail.iter().filter(|packet| packet.is_final());
@@ -164,65 +164,7 @@ fn r8_a_star_is_a_barrier_for_its_aor() {
     assert_eq!(statuses(&world.mail(alice.address)), [200]);
     assert_eq!(statuses(&world.mail(desk.address)), [200]);
     assert_eq!(world.bound(&alice.aor()), desk.contacts);
-    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
-}
-
-#[test]
-fn r8_a_star_waits_for_all_that_is_under_way() {
-    let mut world = World::new(leased());
-    world.main().personality.challenges = midreg_sim::Challenges::Never;
-    let mut alice = alice();
-    world.registered(&mut alice);
-    world.main().personality.temper = Temper::Silent;
-    let mut phones = [
-        Phone::new("alice", "198.51.100.20:5062"),
-        Phone::new("alice", "198.51.100.21:5062"),
-    ];
-    for phone in &mut phones {
-        let bytes = phone.register();
-        world.send(phone.address, &bytes);
-    }
-    let star = alice.unregister_all();
-    world.send(alice.address, &star);
-    let mut late = Phone::new("alice", "198.51.100.22:5062");
-    let bytes = late.register();
-    world.send(late.address, &bytes);
-    let upstream = world.rig.engine().counters().upstream_registers;
-    assert_eq!(upstream, 3, "* and the late one wait");
-    world.main().personality.temper = Temper::Normal;
-    world.wait(2);
-    assert_eq!(statuses(&world.mail(late.address)), [200]);
-    assert_eq!(world.bound(&alice.aor()), late.contacts);
-    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
-    let kinds: Vec<bool> = world
-        .main()
-        .seen()
-        .iter()
-        .map(|seen| seen.request.text().contains("Contact: *"))
-        .collect();
-    assert_eq!(kinds, [false, false, false, true, false]);
-}
-
-#[test]
-fn r8_a_star_suppresses_what_was_still_to_be_given_back() {
-    let (mut world, mut alice) = settled_under(leased());
-    let mut desk = Phone::new("alice", "198.51.100.20:5062").asking(Some(60));
-    world.registered(&mut desk);
-    world.main().personality.temper = Temper::Overloaded(5);
-    world.wait(62);
-    assert_eq!(world.bound(&alice.aor()).len(), 1, "the desk phone died");
-    assert_eq!(
-        world.rig.totals().conversations,
-        1,
-        "and is to be given back"
-    );
-    world.main().personality.temper = Temper::Normal;
-    let star = alice.unregister_all();
-    assert_eq!(world.converse(&mut alice, &star).status(), 200);
-    let after = world.main().registers();
-    world.wait(400);
-    assert_eq!(world.main().registers(), after);
-    assert_eq!(world.rig.totals(), Totals::default());
+    agree(&world, &alice.aor());
 }
 
 #[test]
@@ -266,7 +208,7 @@ fn r8_leave_and_return_at_once() {
     world.wait(2);
     assert_eq!(statuses(&world.mail(alice.address)), [200, 200]);
     assert_eq!(world.bound(&alice.aor()), alice.contacts);
-    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
+    agree(&world, &alice.aor());
 }
 
 #[test]
@@ -284,7 +226,7 @@ fn r8_some_leave_and_some_stay_in_one_request() {
     let answer = world.converse(&mut alice, &bytes);
     assert_eq!((answer.status(), answer.contacts().len()), (200, 1));
     assert_eq!(world.bound(&alice.aor()), ["sip:a@198.51.100.7:5062"]);
-    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
+    agree(&world, &alice.aor());
 }
 
 #[test]
@@ -328,7 +270,7 @@ fn r8_in_mirror_a_star_overtakes_a_refresh_that_is_under_way() {
     assert_eq!(statuses(&world.mail(desk.address)), [200]);
     assert_eq!(statuses(&world.mail(alice.address)), [200]);
     assert_eq!(world.bound(&alice.aor()), alice.contacts);
-    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
+    agree(&world, &alice.aor());
 }
 
 #[test]
@@ -349,7 +291,7 @@ fn r8_who_was_accepted_beside_a_star_is_asked_for_again() {
     assert_eq!(statuses(&world.mail(desk.address)), [200]);
     let refresh = alice.register();
     forwarded(&mut world, &mut alice, &refresh, Row::D11);
-    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
+    agree(&world, &alice.aor());
     let refresh = alice.register();
     assert_eq!(locally(&mut world, &alice, &refresh).status(), 200);
 }
@@ -373,5 +315,5 @@ fn r8_after_a_star_that_nobody_answered_everybody_is_asked_for_again() {
     world.wait(5);
     let refresh = alice.register();
     forwarded(&mut world, &mut alice, &refresh, Row::D11);
-    assert_eq!(world.held_tokens(&alice.aor()), world.tokens(&alice.aor()));
+    agree(&world, &alice.aor());
 }

@@ -4,7 +4,7 @@ use engine::policy::{Overflow, Policy};
 use midreg_sim::expect::locally;
 use midreg_sim::{Challenges, Phone, World};
 
-use crate::leased;
+use crate::{agreement::held_for, leased};
 
 fn limited(per_aor: usize, overflow: Overflow) -> Policy {
     let mut policy = leased();
@@ -26,7 +26,7 @@ fn r18_a_device_too_many_is_refused_before_it_goes_upstream() {
     let mut third = phone(3);
     let bytes = third.register();
     assert_eq!(locally(&mut world, &third, &bytes).status(), 403);
-    assert_eq!(world.held("alice@example.org").len(), 2);
+    assert_eq!(world.held("alice@example.org").len(), held_for(2));
 }
 
 #[test]
@@ -82,7 +82,11 @@ fn r18_replace_oldest_evicts_only_when_the_newcomer_is_accepted() {
     assert_eq!(answer.status(), 200);
     let bound = world.bound("alice@example.org");
     assert_eq!(bound, [first.contact(), third.contact()]);
-    assert_eq!(world.held("alice@example.org").len(), 2, "upstream as well");
+    assert_eq!(
+        world.held("alice@example.org").len(),
+        held_for(2),
+        "upstream as well"
+    );
     let listed: Vec<String> = answer.contacts().into_iter().map(|c| c.uri).collect();
     assert_eq!(listed, [third.contact(), first.contact()]);
 }

@@ -1,6 +1,7 @@
 //! The decision table and the rules of registration in `contact` mode (and where a test says so in
 //! `mirror`), each a test: named after its row or rule, in a file for each subject.
 
+mod agreement;
 mod answers;
 mod death;
 mod decisions;
@@ -10,6 +11,7 @@ mod grants;
 mod leaving;
 mod limits;
 mod order;
+mod own_lease;
 mod rejects;
 mod two_phase;
 mod upstream;

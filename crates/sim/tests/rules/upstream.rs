@@ -6,7 +6,7 @@ use engine::Row;
 use engine::command::Command;
 use midreg_sim::expect::forwarded;
 use midreg_sim::policy::US;
-use midreg_sim::{Packet, Phone, Temper, World};
+use midreg_sim::{Packet, Temper, World};
 
 use crate::{alice, leased, settled_under};
 
@@ -56,16 +56,6 @@ fn r6_cseq_grows_over_failures_too() {
         .map(|s| s.request.cseq())
         .collect();
     assert!(cseqs.windows(2).all(|pair| pair[0] < pair[1]), "{cseqs:?}");
-}
-
-#[test]
-fn r6_two_devices_have_two_leases() {
-    let (mut world, _) = settled_under(leased());
-    let mut desk = Phone::new("alice", "198.51.100.20:5062");
-    world.registered(&mut desk);
-    let held = world.held(&desk.aor());
-    assert_ne!(held[0].call_id, held[1].call_id);
-    assert_ne!(held[0].uri, held[1].uri);
 }
 
 #[test]
@@ -267,49 +257,6 @@ fn r6_a_408_of_the_main_registrar_is_503_here() {
     let answer = world.exchange(&alice, &bytes);
     assert_eq!(answer.status(), 503);
     assert!(answer.number("Retry-After").is_some());
-}
-
-#[test]
-fn r7_the_contact_upstream_is_ours_and_carries_a_token() {
-    let mut world = World::new(leased());
-    let mut alice = alice();
-    alice.contact_params = ";q=0.7;methods=\"INVITE\";+sip.Voice".to_owned();
-    world.registered(&mut alice);
-    let value = world.main().last().contacts()[0].value.clone();
-    let token = &world.tokens(&alice.aor())[0];
-    let expected =
-        format!("<sip:alice@{US};mr={token}>;q=0.7;methods=\"INVITE\";+sip.Voice;expires=7200");
-    assert_eq!(value, expected);
-}
-
-#[test]
-fn r7_what_ends_here_does_not_go_upstream() {
-    let mut alice = alice().with_header("Supported: path, outbound, gruu, timer");
-    alice.contacts =
-        vec!["sip:alice@198.51.100.7:5062;ob;pn-provider=fcm;pn-prid=p1;pn-param=a".to_owned()];
-    alice.contact_params = ";+sip.instance=\"<urn:uuid:1>\";reg-id=1".to_owned();
-    let mut world = World::new(leased());
-    world.registered(&mut alice);
-    let upstream = world.main().last().clone();
-    assert_eq!(upstream.value("Supported").as_deref(), Some("path, timer"));
-    let value = upstream.contacts()[0].value.clone();
-    assert!(
-        !value.contains("reg-id") && !value.contains("pn-"),
-        "{value}"
-    );
-    assert!(value.contains("+sip.instance=\"<urn:uuid:1>\""), "{value}");
-}
-
-#[test]
-fn r7_the_name_of_the_token_parameter_is_ours_to_choose() {
-    let mut policy = leased();
-    policy.upstream.token_param = "xyz".to_owned();
-    let mut world = World::new(policy);
-    world.main().personality.longest = 100;
-    let mut alice = alice();
-    let answer = world.registered(&mut alice);
-    assert!(world.main().last().contacts()[0].uri.contains(";xyz="));
-    assert_eq!(answer.promised(alice.contact()), Some(98), "found again");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The same rows and rules in `aor` mode: what holds for a device with a lease of its own holds for
 //! one that shares it.
 
+#[path = "../rules/agreement.rs"]
+mod agreement;
 #[path = "../rules/answers.rs"]
 mod answers;
 #[path = "../rules/death.rs"]
