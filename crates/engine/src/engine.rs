@@ -195,7 +195,7 @@ impl Engine {
             let patience = core.policy.upstream.deadline;
             let asking = core.table.owner(*id).is_some_and(|aor| {
                 let binding = core.table.binding_of(aor, *id);
-                binding.is_some_and(|binding| now.mono < binding.expires_at.plus(patience))
+                binding.is_some_and(|binding| now.mono < binding.ends_at().plus(patience))
                     && core.conversations.is_asking_for(aor, *id)
             });
             if asking {

@@ -297,10 +297,16 @@ impl Binding {
         self.pending == PersistSeq::LOST
     }
 
+    /// When it ends: the promise or, where a shared lease was shortened since, the lease.
+    #[must_use]
+    pub fn ends_at(&self) -> Mono {
+        self.expires_at.min(self.lease.until)
+    }
+
     /// Seconds of the promise that remain.
     #[must_use]
     pub fn remaining(&self, now: Mono) -> Seconds {
-        self.expires_at.seconds_after(now)
+        self.ends_at().seconds_after(now)
     }
 
     /// Remembers a decision for `explain`.

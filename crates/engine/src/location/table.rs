@@ -219,11 +219,11 @@ impl Table {
             let id = self
                 .slot(first.slot())
                 .and_then(|s| s.places.at(first.slot(), first.index()));
-            let id = id.and_then(|(id, owner)| Some((id, self.binding_of(owner, id)?.expires_at)));
+            let id = id.and_then(|(id, owner)| Some((id, self.binding_of(owner, id)?.ends_at())));
             self.unlink(first);
             match id {
-                Some((id, expires_at)) if expires_at <= now => due.push(id),
-                Some((id, expires_at)) => self.link(id, expires_at),
+                Some((id, ends_at)) if ends_at <= now => due.push(id),
+                Some((id, ends_at)) => self.link(id, ends_at),
                 None => debug_assert!(false, "an empty place in the wheel"),
             }
         }
@@ -305,11 +305,18 @@ impl Table {
             .into_iter()
             .flat_map(Record::bindings_mut)
             .filter(|binding| binding.lease.id == lease.id);
-        // What the store has lost must be written anew before it is trusted again.
-        sharing.for_each(|binding| {
+        let mut shortened: SmallVec<[BindingId; 4]> = SmallVec::new();
+        for binding in sharing {
+            // What the store has lost must be written anew before it is trusted again.
             let epoch = if binding.is_lost() { 0 } else { lease.epoch };
             binding.lease = Lease { epoch, ..lease };
-        });
+            if lease.until < binding.expires_at {
+                shortened.push(binding.id);
+            }
+        }
+        for id in shortened {
+            self.rearm(id, lease.until);
+        }
     }
 
     fn remove(&mut self, id: BindingId) -> Option<Box<Binding>> {

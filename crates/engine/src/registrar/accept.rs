@@ -168,7 +168,7 @@ fn remove_all(
             .apply(Change::of(binding, Op::Distrust { binding }));
     }
     core.tombstones
-        .bury(now.mono, request.aor_hash, request.stamp);
+        .bury(now.mono, request.aor_hash, request.words());
     release::forget(core, now, request.aor_hash, verdict.id, out);
     if gone.is_empty() {
         return PersistSeq::default();
@@ -179,7 +179,7 @@ fn remove_all(
     let (seq, removed) = core.commit(now, changes.collect(), out);
     for binding in removed {
         core.tombstones
-            .bury(now.mono, request.aor_hash, binding.stamp);
+            .bury(now.mono, request.aor_hash, (binding.stamp, binding.flow));
         let aor = Core::aor_text(&request.aor);
         out.event(Event::BindingRemoved {
             aor,

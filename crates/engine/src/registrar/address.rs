@@ -193,3 +193,115 @@ fn aor_of(user: &[u8], at_sign: &str) -> Option<AorBuf> {
     sip::aor::canonical(&Uri::parse(&text).ok()?, &mut aor).ok()?;
     Some(aor)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Slot;
+    use crate::policy::{DomainPolicy, Mode};
+
+    const US: &str = "192.0.2.1:5060";
+
+    fn binding() -> BindingId {
+        BindingId {
+            slot: Slot(3),
+            index: 4,
+            generation: 5,
+        }
+    }
+
+    fn written(policy: &Policy, keys: &Keys, aor: &str, own: &str) -> String {
+        let terms = Terms::of(&policy.domain);
+        let address = Address::new(policy, keys, terms, aor.as_bytes());
+        let mut text = Vec::new();
+        let device = (binding(), own.as_bytes());
+        address.write(US, device, &mut text);
+        let uri = text.strip_prefix(b"<").unwrap().strip_suffix(b">").unwrap();
+        assert!(address.is(uri, US, device), "it knows its own");
+        String::from_utf8(uri.to_vec()).unwrap()
+    }
+
+    fn policy(mode: Mode, insertion: Insertion) -> Policy {
+        let domain = DomainPolicy {
+            mode,
+            insertion,
+            ..DomainPolicy::default()
+        };
+        Policy {
+            domain,
+            ..Policy::default()
+        }
+    }
+
+    #[test]
+    fn r7_every_insertion_is_written_and_known_again() {
+        let keys = Keys::derive(&[1; 32]);
+        let token = String::from_utf8(token::encode(&keys, binding()).to_vec()).unwrap();
+        for (mode, insertion, wanted) in [
+            (
+                Mode::Contact,
+                Insertion::Parameter,
+                format!("sip:alice@{US};mr={token}"),
+            ),
+            (Mode::Contact, Insertion::User, format!("sip:{token}@{US}")),
+            (Mode::Contact, Insertion::Path, "sip:a@10.0.0.1".to_owned()),
+            (
+                Mode::Aor,
+                Insertion::Parameter,
+                format!("sip:alice%40example.org@{US}"),
+            ),
+        ] {
+            let policy = policy(mode, insertion);
+            let uri = written(&policy, &keys, "alice@example.org", "sip:a@10.0.0.1");
+            assert_eq!(uri, wanted);
+        }
+    }
+
+    #[test]
+    fn r7_the_sign_for_at_is_ours_to_choose() {
+        let keys = Keys::derive(&[1; 32]);
+        let mut policy = policy(Mode::Aor, Insertion::Parameter);
+        for (sign, wanted) in [
+            ("-at-", "sip:al-at-ice-at-a.example@"),
+            ("=", "sip:al-at-ice=a.example@"),
+        ] {
+            policy.upstream.at_sign = sign.to_owned();
+            let text = written(&policy, &keys, "al-at-ice@a.example", "");
+            assert_eq!(text, format!("{wanted}{US}"));
+            let uri = Uri::parse(text.as_bytes()).unwrap();
+            let whom = keys.aor_hash(b"al-at-ice@a.example");
+            assert_eq!(addressee(&policy, &keys, &uri), Some(Addressee::Aor(whom)));
+        }
+    }
+
+    #[test]
+    fn main_registrars_write_the_aors_contact_their_own_way() {
+        let keys = Keys::derive(&[1; 32]);
+        let policy = policy(Mode::Aor, Insertion::Parameter);
+        let terms = Terms::of(&policy.domain);
+        let address = Address::new(&policy, &keys, terms, b"alice@example.org");
+        let is = |uri: &str, us: &str| address.is(uri.as_bytes(), us, (binding(), b""));
+        assert!(is("sip:alice%40example.org@192.0.2.1;transport=udp", US));
+        assert!(is(
+            "sip:alice%40example.org@MID.example:5060",
+            "mid.example"
+        ));
+        assert!(!is("sip:alice%40example.com@192.0.2.1:5060", US));
+        assert!(!is("sip:alice%40example.org@192.0.2.1:5061", US));
+    }
+
+    #[test]
+    fn s12_only_what_we_wrote_is_ours() {
+        let keys = Keys::derive(&[1; 32]);
+        let policy = policy(Mode::Contact, Insertion::User);
+        for uri in [
+            "sip:alice@192.0.2.1",
+            "sip:192.0.2.1",
+            "sip:a@192.0.2.1;mr=aaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "sip:aaaaaaaaaaaaaaaaaaaaaaaaaa@192.0.2.1",
+        ] {
+            let uri = Uri::parse(uri.as_bytes()).unwrap();
+            assert_eq!(addressee(&policy, &keys, &uri), None);
+        }
+    }
+}

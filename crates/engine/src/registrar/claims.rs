@@ -131,5 +131,5 @@ pub(super) fn depart_at_once(
         }
     }
     core.tombstones
-        .bury(now.mono, request.aor_hash, request.stamp);
+        .bury(now.mono, request.aor_hash, request.words());
 }

@@ -63,6 +63,8 @@ pub(crate) enum FlowProof {
 pub(crate) enum Grave {
     None,
     LateDuplicate,
+    /// It is a copy of the removal itself.
+    LastWords,
 }
 
 /// Whether others hang on the lease of a request's devices.
@@ -151,8 +153,13 @@ fn repeated(facts: &Facts<'_, '_>) -> Option<Decision> {
         reason: "CSeq Out of Order",
         header: RefusalHeader::None,
     });
-    if facts.grave == Grave::LateDuplicate {
-        return Some(disorder);
+    match facts.grave {
+        Grave::LateDuplicate => return Some(disorder),
+        // The device is gone already; the answer may have been lost.
+        Grave::LastWords if facts.devices.iter().all(Option::is_none) => {
+            return Some(Decision::Replay);
+        }
+        Grave::LastWords | Grave::None => {}
     }
     let mut replayed = 0;
     for (wanted, device) in facts.request.contacts().iter().zip(&facts.devices) {

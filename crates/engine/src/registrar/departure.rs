@@ -22,7 +22,7 @@ pub(super) fn leave(
     let leaving = devices.iter().flatten().copied();
     let after = remove(core, now, leaving, RemovalCause::Unregistered, out);
     core.tombstones
-        .bury(now.mono, request.aor_hash, request.stamp);
+        .bury(now.mono, request.aor_hash, request.words());
     let delivery = Delivery {
         after,
         ..Delivery::STATELESS

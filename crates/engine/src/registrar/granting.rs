@@ -207,7 +207,7 @@ pub(super) fn apply(
     };
     if !gone.is_empty() {
         core.tombstones
-            .bury(now.mono, request.aor_hash, request.stamp);
+            .bury(now.mono, request.aor_hash, request.words());
     }
     let Some(conversation) = core.conversations.get_mut(verdict.id) else {
         return seq;

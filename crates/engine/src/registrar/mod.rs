@@ -117,9 +117,12 @@ fn is_retransmission(
     decision: &Decision,
     out: &mut Outbox,
 ) -> bool {
-    if matches!(decision, Decision::Absorb { .. } | Decision::Replay)
-        || core.txns.server_count() == 0
-    {
+    let known_by_binding = match decision {
+        Decision::Absorb { .. } => true,
+        Decision::Replay => !request.only_removes(),
+        _ => false,
+    };
+    if known_by_binding || core.txns.server_count() == 0 {
         return false;
     }
     let Some(key) = core.txns.server_key(request.message, &request.flow) else {
@@ -157,10 +160,6 @@ fn judge(
             .table
             .bindings_of(request.aor_hash)
             .any(|binding| flows_match(&request.flow, &binding.flow, rule));
-    let late = !request.only_removes()
-        && core
-            .tombstones
-            .is_late(now.mono, request.aor_hash, request.stamp);
     decide::decide(&Facts {
         now: now.mono,
         request,
@@ -171,17 +170,23 @@ fn judge(
         } else {
             FlowProof::Unproved
         },
-        grave: if late {
-            Grave::LateDuplicate
-        } else {
-            Grave::None
-        },
+        grave: grave(core, now, request),
         siblings: siblings(core, request, devices),
         upstream: upstream_state(core, request),
         epoch: core.epoch,
         policy: &policy.registration,
         reauth_interval: policy.reauth_interval,
     })
+}
+
+/// What the last words of departed devices say to a request.
+fn grave(core: &Core, now: Now, request: &RegisterRequest<'_>) -> Grave {
+    let (stones, aor) = (&core.tombstones, request.aor_hash);
+    match request.only_removes() {
+        true if stones.is_last_word(now.mono, aor, request.words()) => Grave::LastWords,
+        false if stones.is_late(now.mono, aor, request.stamp) => Grave::LateDuplicate,
+        _ => Grave::None,
+    }
 }
 
 /// Whether others than the devices of a request hang on their lease.

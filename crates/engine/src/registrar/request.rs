@@ -155,6 +155,11 @@ impl<'a> RegisterRequest<'a> {
         })
     }
 
+    /// What tells it from others, and where it came from.
+    pub(crate) fn words(&self) -> (Stamp, Flow) {
+        (self.stamp, self.flow)
+    }
+
     /// The contacts it names; none for a query and for `Contact: *`.
     pub(crate) fn contacts(&self) -> &[Wanted<'a>] {
         match &self.wish {

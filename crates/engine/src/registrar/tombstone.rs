@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use hashbrown::HashTable;
 
 use crate::clock::Mono;
+use crate::flow::Flow;
 use crate::ids::AorHash;
 use crate::limits;
 use crate::location::Stamp;
@@ -23,12 +24,14 @@ struct Stone {
     aor: AorHash,
     call_id: u64,
     cseq: u32,
+    /// Where its last words came from.
+    from: Flow,
     until: Mono,
 }
 
 impl Tombstones {
-    /// A device left with this request. With too many the oldest is forgotten.
-    pub(crate) fn bury(&mut self, now: Mono, aor: AorHash, last: Stamp) {
+    /// A device left with this request, which came by `from`. With too many the oldest is forgotten.
+    pub(crate) fn bury(&mut self, now: Mono, aor: AorHash, (last, from): (Stamp, Flow)) {
         self.sweep(now);
         if self.order.len() >= limits::TOMBSTONES
             && let Some((until, call_id)) = self.order.pop_front()
@@ -40,6 +43,7 @@ impl Tombstones {
             aor,
             call_id: last.call_id,
             cseq: last.cseq,
+            from,
             until,
         };
         self.stones
@@ -56,6 +60,23 @@ impl Tombstones {
                 && stone.until > now
         };
         self.stones.find(stamp.call_id, covers).is_some()
+    }
+
+    /// Whether this request is the very one by which a device left, or a copy of it.
+    pub(crate) fn is_last_word(
+        &self,
+        now: Mono,
+        aor: AorHash,
+        (last, from): (Stamp, Flow),
+    ) -> bool {
+        let repeats = |stone: &Stone| {
+            stone.call_id == last.call_id
+                && stone.aor == aor
+                && stone.cseq == last.cseq
+                && stone.from == from
+                && stone.until > now
+        };
+        self.stones.find(last.call_id, repeats).is_some()
     }
 
     /// Forgets those whose time is over.
@@ -85,6 +106,23 @@ impl Tombstones {
 mod tests {
     use super::*;
 
+    fn flow(port: u16) -> Flow {
+        let remote = core::net::SocketAddr::from(([192, 0, 2, 1], port));
+        Flow::udp(crate::flow::ListenerId(0), remote)
+    }
+
+    #[test]
+    fn r8_last_words_are_known_again_from_where_they_came() {
+        let mut stones = Tombstones::default();
+        stones.bury(Mono(0), AorHash(1), (stamp(7, 5), flow(1)));
+        let is = |cseq, port| {
+            stones.is_last_word(Mono(31_999), AorHash(1), (stamp(7, cseq), flow(port)))
+        };
+        assert!(is(5, 1));
+        assert!(!is(4, 1));
+        assert!(!is(5, 2));
+    }
+
     fn stamp(call_id: u64, cseq: u32) -> Stamp {
         Stamp {
             call_id,
@@ -97,7 +135,7 @@ mod tests {
     #[test]
     fn r8_a_late_duplicate_is_recognised_for_32_seconds() {
         let mut stones = Tombstones::default();
-        stones.bury(Mono(0), AorHash(1), stamp(7, 5));
+        stones.bury(Mono(0), AorHash(1), (stamp(7, 5), flow(1)));
         assert!(stones.is_late(Mono(31_999), AorHash(1), stamp(7, 5)));
         assert!(stones.is_late(Mono(0), AorHash(1), stamp(7, 4)));
         assert!(!stones.is_late(Mono(0), AorHash(1), stamp(7, 6)));

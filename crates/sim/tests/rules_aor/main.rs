@@ -23,6 +23,7 @@ mod limits;
 mod order;
 #[path = "../rules/rejects.rs"]
 mod rejects;
+mod shared_lease;
 #[path = "../rules/two_phase.rs"]
 mod two_phase;
 #[path = "../rules/upstream.rs"]
