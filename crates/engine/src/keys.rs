@@ -1,6 +1,6 @@
 //! `Keys`: everything keyed by the operator's secret, each use under a key of its own.
 //!
-//! Two strengths. What a stranger may try to forge at leisure (tokens) is HMAC-SHA256. What only
+//! Two strengths. What a stranger may try to forge at leisure (tokens, nonces) is HMAC-SHA256. What only
 //! has to be unpredictable within our own tables (AoR and Call-ID hashes) or is worth nothing when
 //! guessed (To-tags, lease texts) is SipHash-2-4, which costs a few nanoseconds on the absorb path.
 
@@ -16,6 +16,9 @@ use crate::ids::{AorHash, LeaseId};
 /// Bytes of the MAC in a token.
 pub const TOKEN_MAC: usize = 8;
 
+/// Bytes of the MAC in a nonce.
+pub const NONCE_MAC: usize = 16;
+
 /// Keys derived from the secret. Equal in all shards and across restarts.
 #[derive(Clone)]
 pub struct Keys {
@@ -26,6 +29,7 @@ pub struct Keys {
     source: (u64, u64),
     transaction: [u8; 16],
     token: [u8; 32],
+    nonce: [u8; 32],
 }
 
 impl core::fmt::Debug for Keys {
@@ -40,6 +44,7 @@ impl Keys {
     pub fn derive(secret: &[u8; 32]) -> Self {
         let pair = |label: &str| halves(&mac(secret, &[b"midreg ", label.as_bytes()]));
         let token = mac(secret, &[b"midreg token"]);
+        let nonce = mac(secret, &[b"midreg nonce"]);
         let mut transaction = [0; 16];
         transaction.copy_from_slice(first16(&mac(secret, &[b"midreg transaction"])).as_slice());
         Self {
@@ -50,6 +55,7 @@ impl Keys {
             source: pair("source"),
             transaction,
             token,
+            nonce,
         }
     }
 
@@ -109,6 +115,12 @@ impl Keys {
         let mut short = [0; TOKEN_MAC];
         short.iter_mut().zip(full).for_each(|(to, from)| *to = from);
         short
+    }
+
+    /// MAC of a digest nonce's content, bound to its realm.
+    #[must_use]
+    pub fn nonce_mac(&self, content: &[u8; 16], realm: &[u8]) -> [u8; NONCE_MAC] {
+        first16(&mac(&self.nonce, &[content, realm]))
     }
 
     /// Key of the hash over source addresses.
@@ -180,6 +192,16 @@ mod tests {
             same.lease_call_id(LeaseId(1))
         );
         assert_ne!(one.lease_call_id(LeaseId(1)), one.lease_call_id(LeaseId(2)));
+        let content = [1; 16];
+        assert_eq!(
+            one.nonce_mac(&content, b"r"),
+            same.nonce_mac(&content, b"r")
+        );
+        assert_ne!(one.nonce_mac(&content, b"r"), one.nonce_mac(&content, b"s"));
+        assert_ne!(
+            one.nonce_mac(&content, b"")[..TOKEN_MAC],
+            one.token_mac(&content)
+        );
     }
 
     #[test]

@@ -22,6 +22,7 @@
     )
 )]
 
+pub mod auth;
 pub mod clock;
 pub mod command;
 mod core;

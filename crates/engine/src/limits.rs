@@ -30,6 +30,9 @@ pub const HELD_REPLIES: usize = 65_536;
 pub const UNSETTLED_BATCHES: usize = 65_536;
 /// Tombstones (R8).
 pub const TOMBSTONES: usize = 65_536;
+/// Nonces of which is remembered how often they were used (RFC 7616 §3.4); whoever answers an older
+/// one than all of them is challenged again.
+pub const USED_NONCES: usize = 262_144;
 /// Expiries and timers looked at in one call.
 pub const WORK_PER_TIMEOUT: usize = 256;
 

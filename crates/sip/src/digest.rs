@@ -55,6 +55,14 @@ impl Algorithm {
         }
     }
 
+    /// How many hexadecimal digits its hashes have.
+    pub fn hex_len(self) -> usize {
+        match self {
+            Self::Md5 => 32,
+            Self::Sha256 | Self::Sha512_256 => 64,
+        }
+    }
+
     /// The hash of `parts` with a colon between them.
     fn hash(self, parts: &[&[u8]]) -> Hex {
         match self {
@@ -192,12 +200,9 @@ mod tests {
 
     #[test]
     fn every_algorithm_has_its_length_and_name() {
-        for (algorithm, len) in [
-            (Algorithm::Md5, 32),
-            (Algorithm::Sha256, 64),
-            (Algorithm::Sha512_256, 64),
-        ] {
-            assert_eq!(ha1(algorithm, b"a", b"b", b"c").as_bytes().len(), len);
+        for algorithm in [Algorithm::Md5, Algorithm::Sha256, Algorithm::Sha512_256] {
+            let hash = ha1(algorithm, b"a", b"b", b"c");
+            assert_eq!(hash.as_bytes().len(), algorithm.hex_len());
             assert_eq!(
                 Algorithm::from_bytes(algorithm.as_str().to_lowercase().as_bytes()),
                 Some(algorithm)

@@ -3,6 +3,8 @@
 //!
 //! One header field holds one of them; its commas separate parameters, not elements.
 
+use std::borrow::Cow;
+
 use super::list::Elements;
 use crate::charset::Class;
 use crate::cursor::Cursor;
@@ -117,6 +119,32 @@ impl<'a> Challenge<'a> {
     }
 }
 
+/// What a value stands for: the escapes that a quoted string may hold are resolved (RFC 3261 §25.1,
+/// quoted-pair). Hardly any value has one, and then nothing is copied.
+pub fn plain(value: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\\', value).is_none() {
+        return Cow::Borrowed(value);
+    }
+    let mut bytes = value.iter().copied();
+    let next = || match bytes.next()? {
+        b'\\' => bytes.next(),
+        byte => Some(byte),
+    };
+    Cow::Owned(core::iter::from_fn(next).collect())
+}
+
+/// Appends `text` as a quoted string. Control characters, which none can hold, are left out.
+pub fn push_quoted(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    for byte in text.iter().copied().filter(|byte| !byte.is_ascii_control()) {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
 /// Reads the scheme and, if it is Digest, shows each parameter to `visit`.
 fn read<'a>(value: &'a [u8], mut visit: impl FnMut(Param<'a>)) -> Result<&'a [u8], ParseError> {
     let mut cursor = Cursor::new(value);
@@ -200,6 +228,25 @@ mod tests {
     fn the_first_of_two_equal_names_counts() {
         let own = Credentials::parse(b"Digest realm=\"a\", realm=\"b\"").unwrap();
         assert_eq!(own.realm, Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn quoted_strings_round_trip_without_their_control_characters() {
+        for (text, quoted) in [
+            ("bob", "\"bob\""),
+            ("a\"b\\", "\"a\\\"b\\\\\""),
+            ("a\r\nX: b", "\"aX: b\""),
+            ("Jäsøn Doe", "\"Jäsøn Doe\""),
+        ] {
+            let mut out = Vec::new();
+            push_quoted(&mut out, text.as_bytes());
+            assert_eq!(out, quoted.as_bytes());
+            let value = format!("Digest username={quoted}");
+            let own = Credentials::parse(value.as_bytes()).unwrap();
+            let kept: Vec<u8> = text.bytes().filter(|byte| *byte >= b' ').collect();
+            assert_eq!(plain(own.username.unwrap()), kept);
+        }
+        assert_eq!(plain(b"a\\"), &b"a"[..]);
     }
 
     #[test]
