@@ -1,8 +1,9 @@
 //! `Store`: a model of the store, which keeps batches at once, late or not at all.
 //!
-//! It keeps no more of a batch than what a restart would need to know: which bindings there are,
-//! and until when each may be promised.
+//! It keeps the durable prefix of all changes, which is what a restart would replay, and for the
+//! watch what that comes to: which bindings there are, and until when each may be promised.
 
+use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::{BindingId, Change, Input, Mono, Op, PersistBatch, PersistSeq};
@@ -23,15 +24,21 @@ pub enum StoreMode {
 pub struct Store {
     mode: StoreMode,
     waiting: VecDeque<PersistBatch>,
+    prefix: Vec<Change>,
     rows: BTreeMap<(u16, u32, u32), Row>,
     batches: usize,
+    failures: usize,
 }
 
 /// What the store knows of a binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
+    /// AoR, canonical.
+    pub aor: String,
     /// Contact URI.
     pub contact: String,
+    /// Where the device was.
+    pub remote: SocketAddr,
     /// Interval that it was promised.
     pub granted: u32,
     /// When the lease ends.
@@ -45,8 +52,10 @@ impl Store {
         Self {
             mode: StoreMode::AtOnce,
             waiting: VecDeque::new(),
+            prefix: Vec::new(),
             rows: BTreeMap::new(),
             batches: 0,
+            failures: 0,
         }
     }
 
@@ -61,6 +70,12 @@ impl Store {
         self.batches
     }
 
+    /// Batches that it did not keep.
+    #[must_use]
+    pub const fn failures(&self) -> usize {
+        self.failures
+    }
+
     /// Batches that wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -73,6 +88,28 @@ impl Store {
         self.rows.get(&key(id))
     }
 
+    /// All that is durable.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values()
+    }
+
+    /// The changes that are durable, in order: what a restart replays.
+    #[must_use]
+    pub fn prefix(&self) -> &[Change] {
+        &self.prefix
+    }
+
+    /// The process ends here: what waited is lost.
+    pub fn crash(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// An empty store for an engine that begins anew.
+    pub fn begin_anew(&mut self) {
+        self.rows.clear();
+        self.prefix.clear();
+    }
+
     /// Takes a batch; says at once what the engine is to be told, if it is to be told anything.
     pub fn take(&mut self, batch: PersistBatch) -> Option<Input<'static>> {
         self.batches += 1;
@@ -81,19 +118,13 @@ impl Store {
             self.waiting.push_back(batch);
             return None;
         }
-        Some(match self.mode {
-            StoreMode::Failing => Input::PersistFailed(batch.seq),
-            StoreMode::AtOnce | StoreMode::Late => self.keep(batch),
-        })
+        Some(self.settle(batch))
     }
 
     /// Settles the oldest batch that waits, as the mode has it.
     pub fn settle_one(&mut self) -> Option<Input<'static>> {
         let batch = self.waiting.pop_front()?;
-        Some(match self.mode {
-            StoreMode::Failing => Input::PersistFailed(batch.seq),
-            StoreMode::AtOnce | StoreMode::Late => self.keep(batch),
-        })
+        Some(self.settle(batch))
     }
 
     /// Makes all that waits durable; one acknowledgement stands for all.
@@ -106,10 +137,21 @@ impl Store {
         last.map(Input::Persisted)
     }
 
+    fn settle(&mut self, batch: PersistBatch) -> Input<'static> {
+        match self.mode {
+            StoreMode::Failing => {
+                self.failures += 1;
+                Input::PersistFailed(batch.seq)
+            }
+            StoreMode::AtOnce | StoreMode::Late => self.keep(batch),
+        }
+    }
+
     fn keep(&mut self, batch: PersistBatch) -> Input<'static> {
         for change in &batch.changes {
             self.apply(change);
         }
+        self.prefix.extend(batch.changes);
         Input::Persisted(batch.seq)
     }
 
@@ -117,6 +159,8 @@ impl Store {
         match &change.op {
             Op::Register(registration) => {
                 let row = Row {
+                    aor: String::from_utf8_lossy(&registration.aor).into_owned(),
+                    remote: registration.flow.remote,
                     contact: String::from_utf8_lossy(registration.contact.uri()).into_owned(),
                     granted: registration.granted,
                     lease_until: registration.lease.until,
@@ -126,6 +170,7 @@ impl Store {
             Op::Refresh(refresh) => {
                 if let Some(row) = self.rows.get_mut(&key(refresh.binding)) {
                     row.granted = refresh.granted;
+                    row.remote = refresh.flow.remote;
                 }
             }
             Op::Remove { binding, .. } => {
