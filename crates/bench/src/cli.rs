@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::socket::Reach;
@@ -28,6 +29,8 @@ pub enum Command {
     Register(RegisterArgs),
     /// Measure a midreg against the bare floor, in alternating rounds of one run
     Compare(CompareArgs),
+    /// Measure what a midreg's bindings take in memory, at once and when the storm is over
+    Memory(MemoryArgs),
     /// The measured process of `echo`
     #[command(hide = true)]
     EchoServer(EchoServerArgs),
@@ -112,12 +115,9 @@ pub struct RegistrarArgs {
     pub reach: ReachArgs,
 }
 
-/// The simulated phones, common to `register` and `compare`.
+/// The simulated phones, common to `register`, `compare` and `memory`.
 #[derive(Args, Debug, Clone)]
 pub struct FleetArgs {
-    /// Addresses of record
-    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    pub aors: u32,
     /// Devices of each AoR
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub devices_per_aor: u32,
@@ -140,16 +140,12 @@ pub struct FleetArgs {
     /// Requests outstanding at once while preloading
     #[arg(long, value_name = "COUNT", default_value_t = 256)]
     pub preload_window: usize,
+    /// First registrations per second, whatever the target does (instead of the window)
+    #[arg(long, value_name = "RATE", conflicts_with = "preload_window")]
+    pub preload_rate: Option<f64>,
     /// Seconds at most for preloading
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub preload_for: u64,
-}
-
-impl FleetArgs {
-    /// Number of devices.
-    pub fn devices(&self) -> u32 {
-        self.aors.saturating_mul(self.devices_per_aor)
-    }
 }
 
 /// Options of `register`.
@@ -158,6 +154,9 @@ pub struct RegisterArgs {
     /// UDP address to register at
     #[arg(long, default_value = "127.0.0.1:5060")]
     pub target: SocketAddr,
+    /// Addresses of record
+    #[arg(long, default_value_t = 200_000, value_parser = aors())]
+    pub aors: u32,
     /// The simulated phones.
     #[command(flatten)]
     pub fleet: FleetArgs,
@@ -187,9 +186,9 @@ pub struct RegisterArgs {
     pub reach: ReachArgs,
 }
 
-/// Options of `compare`.
-#[derive(Args, Debug)]
-pub struct CompareArgs {
+/// The midreg that is started to be measured, common to `compare` and `memory`.
+#[derive(Args, Debug, Clone)]
+pub struct SubjectArgs {
     /// The midreg binary
     #[arg(long, value_name = "PATH")]
     pub midreg: PathBuf,
@@ -199,6 +198,18 @@ pub struct CompareArgs {
     /// Mode it runs in
     #[arg(long, default_value = "contact")]
     pub mode: String,
+}
+
+/// Options of `compare`.
+#[derive(Args, Debug)]
+pub struct CompareArgs {
+    /// What is measured.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+    /// Addresses of record; several numbers, separated by commas, start a midreg for each and tell how the
+    /// cost grows from the first to the last
+    #[arg(long, value_delimiter = ',', default_value = "200000", value_parser = aors())]
+    pub aors: Vec<u32>,
     /// The simulated phones.
     #[command(flatten)]
     pub fleet: FleetArgs,
@@ -222,6 +233,34 @@ pub struct CompareArgs {
     pub json: bool,
 }
 
+/// Options of `memory`.
+#[derive(Args, Debug)]
+pub struct MemoryArgs {
+    /// What is measured.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+    /// Devices registered in all
+    #[arg(long, default_value_t = 1_000_000, value_parser = aors())]
+    pub bindings: u32,
+    /// The simulated phones.
+    #[command(flatten)]
+    pub fleet: FleetArgs,
+    /// Lifetime asked for, in seconds; long enough that no lease ends during the run
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    pub expires: u32,
+    /// Seconds to wait for what the preload leaves behind: transactions live up to 32 (RFC 3261 §17)
+    #[arg(long, value_name = "SECONDS", default_value_t = 35, value_parser = clap::value_parser!(u64).range(..=600))]
+    pub settle: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A number of AoRs, or of devices, that a run can hold.
+fn aors() -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(1..=10_000_000)
+}
+
 /// A host as it may stand in a SIP URI; anything else would break the messages it is put into.
 fn domain(text: &str) -> Result<String, String> {
     let legal = |b: u8| b.is_ascii_alphanumeric() || b".-:[]".contains(&b);
@@ -240,6 +279,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_comparison_takes_several_sizes() {
+        let parse = |aors| {
+            let line = ["midreg-bench", "compare", "--midreg", "m", "--aors", aors];
+            match Cli::try_parse_from(line).map(|cli| cli.command) {
+                Ok(Command::Compare(args)) => args.aors,
+                _ => Vec::new(),
+            }
+        };
+        assert_eq!(parse("10000,1000000"), [10_000, 1_000_000]);
+        assert_eq!(parse("7"), [7]);
+        assert_eq!(parse("7,0"), []);
     }
 
     #[test]

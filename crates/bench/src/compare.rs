@@ -1,58 +1,54 @@
 //! The `compare` command: a midreg against the bare floor in one run. Rounds alternate, so that whatever else
 //! the machine does hits both alike, and the floor echoes datagrams of exactly the sizes that midreg's had.
+//! Of several numbers of AoRs each has a midreg of its own, and its turn in every round.
 
-use std::process::Command;
 use std::time::Duration;
 
-use crate::children::{Server, ask, free_port};
 use crate::cli::CompareArgs;
-use crate::comparison::Comparison;
+use crate::comparison::{Comparison, Round, Sized};
 use crate::echo_command::Floor;
 use crate::failure::Failure;
-use crate::fields;
-use crate::fleet::Fleet;
-use crate::load::Pacing;
+use crate::fleet::{Fleet, Preload};
+use crate::load::{Pacing, Tally};
 use crate::measured::Measured;
 use crate::memory::Memory;
-use crate::registrar::COUNT_HEADER;
+use crate::subject::Subject;
 
 /// Refreshes sent to learn the sizes and to warm everything up.
 const WARM_UP: u64 = 20_000;
 
 /// Runs the whole comparison and prints it.
 pub fn run(args: &CompareArgs) -> Result<(), Failure> {
-    let registrar = start_registrar(args)?;
-    let midreg = start_midreg(args, &registrar)?;
-    let mut fleet = Fleet::new(midreg.address(), &args.fleet, args.expires)?;
-
-    let before = midreg.process().resident_bytes()?;
-    let preload = fleet.preload(&args.fleet, Some(midreg.process()))?;
-    let memory = Memory::grown(midreg.process(), before, preload.registered)?;
-
-    let window = args.window.max(1);
-    let pacing = Pacing::Closed { window };
-    let time = Duration::from_secs(args.r#for);
-    let warm = fleet.refresh(pacing, args.requests.min(WARM_UP), time)?;
-    let (request_bytes, response_bytes) = (warm.mean_request_bytes(), warm.mean_response_bytes());
+    let mut sides = Vec::new();
+    for aors in &args.aors {
+        sides.push(Side::start(args, *aors)?);
+    }
+    let load = Load::of(args);
+    let (mut request_bytes, mut response_bytes) = (0, 0);
+    for side in &mut sides {
+        let warm = side.refresh(&load, load.requests.min(WARM_UP))?;
+        (request_bytes, response_bytes) = (warm.mean_request_bytes(), warm.mean_response_bytes());
+    }
     let mut floor = Floor::start(request_bytes, response_bytes, args.fleet.sockets)?;
-    floor.round(window, args.requests.min(WARM_UP), time)?;
+    floor.round(load.window, load.requests.min(WARM_UP), load.time)?;
 
-    let upstream_before = registers_seen(&registrar)?;
+    for side in &mut sides {
+        side.upstream_before = side.subject.registers_seen()?;
+    }
     let mut rounds = Vec::new();
     for _ in 0..args.rounds {
-        let echo = floor.round(window, args.requests, time)?;
-        let loaded = Measured::of(Some(midreg.process()), || {
-            fleet.refresh(pacing, args.requests, time)
-        })?;
-        rounds.push((echo, loaded));
+        let echo = floor.round(load.window, load.requests, load.time)?;
+        let mut loaded = Vec::new();
+        for side in &mut sides {
+            loaded.push(side.round(&load)?);
+        }
+        rounds.push(Round { echo, loaded });
     }
     let comparison = Comparison {
         request_bytes,
         response_bytes,
-        preload,
-        memory,
+        sizes: sides.into_iter().map(Side::end).collect::<Result<_, _>>()?,
         rounds,
-        upstream_registers: registers_seen(&registrar)? - upstream_before,
     };
     if args.json {
         crate::print_line(&comparison.json());
@@ -62,59 +58,68 @@ pub fn run(args: &CompareArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn start_registrar(args: &CompareArgs) -> Result<Server, Failure> {
-    let plain = ["registrar", "--listen", "127.0.0.1:0"];
-    match args.fleet.password {
-        Some(_) => Server::own(&[&plain[..], &["--challenge"]].concat()),
-        None => Server::own(&plain),
+/// How every round goes.
+struct Load {
+    window: usize,
+    requests: u64,
+    time: Duration,
+}
+
+impl Load {
+    fn of(args: &CompareArgs) -> Self {
+        Self {
+            window: args.window.max(1),
+            requests: args.requests,
+            time: Duration::from_secs(args.r#for),
+        }
     }
 }
 
-fn start_midreg(args: &CompareArgs, registrar: &Server) -> Result<Server, Failure> {
-    let address = free_port()?;
-    let mut command = Command::new(&args.midreg);
-    command
-        .arg("run")
-        .args(["--listen", &format!("udp://{address}")])
-        .args(["--upstream", &format!("sip:{}", registrar.address())])
-        .args(["--mode", &args.mode])
-        .args(["--set", "registration.min_expires=1"]);
-    for setting in &args.settings {
-        command.args(["--set", setting]);
-    }
-    Server::foreign(
-        &mut command,
-        address,
-        // A query (RFC 3261 §10.2.3) is answered by any registrar and binds nothing.
-        probe("REGISTER", &args.fleet.domain).as_bytes(),
-    )
+/// One midreg with its phones.
+struct Side {
+    subject: Subject,
+    fleet: Fleet,
+    aors: u32,
+    preload: Preload,
+    memory: Memory,
+    upstream_before: u64,
 }
 
-/// How many REGISTERs the stub registrar has seen since it began.
-fn registers_seen(registrar: &Server) -> Result<u64, Failure> {
-    let request = probe("OPTIONS", "localhost");
-    (0..5)
-        .find_map(|_| {
-            let answer = ask(
-                registrar.address(),
-                request.as_bytes(),
-                Duration::from_secs(1),
-            )?;
-            std::str::from_utf8(fields::header(&answer, COUNT_HEADER)?)
-                .ok()?
-                .parse()
-                .ok()
+impl Side {
+    /// Starts a midreg and registers the phones of `aors` AoRs.
+    fn start(args: &CompareArgs, aors: u32) -> Result<Self, Failure> {
+        let subject = Subject::start(&args.subject, &args.fleet)?;
+        let target = subject.midreg.process();
+        let mut fleet = Fleet::new(subject.midreg.address(), &args.fleet, aors, args.expires)?;
+        let before = target.resident_bytes()?;
+        let preload = fleet.preload(&args.fleet, Some(target))?;
+        Ok(Self {
+            memory: Memory::grown(target, before, preload.registered)?,
+            subject,
+            fleet,
+            aors,
+            preload,
+            upstream_before: 0,
         })
-        .ok_or_else(|| Failure::new("the stub registrar does not tell its count"))
-}
+    }
 
-/// A request outside any dialog that any SIP element answers somehow.
-fn probe(method: &str, domain: &str) -> String {
-    let branch = std::process::id();
-    format!(
-        "{method} sip:{domain} SIP/2.0\r\n\
-         Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK-probe-{branch};rport\r\n\
-         Max-Forwards: 70\r\nFrom: <sip:probe@{domain}>;tag=probe\r\nTo: <sip:probe@{domain}>\r\n\
-         Call-ID: probe-{branch}\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
-    )
+    fn refresh(&mut self, load: &Load, requests: u64) -> Result<Tally, Failure> {
+        let window = load.window;
+        self.fleet
+            .refresh(Pacing::Closed { window }, requests, load.time)
+    }
+
+    fn round(&mut self, load: &Load) -> Result<Measured, Failure> {
+        let target = Some(self.subject.midreg.process());
+        Measured::of(target, || self.refresh(load, load.requests))
+    }
+
+    fn end(self) -> Result<Sized, Failure> {
+        Ok(Sized {
+            aors: self.aors,
+            upstream_registers: self.subject.registers_seen()? - self.upstream_before,
+            preload: self.preload,
+            memory: self.memory,
+        })
+    }
 }

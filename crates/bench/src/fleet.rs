@@ -44,8 +44,13 @@ impl Preload {
 }
 
 impl Fleet {
-    /// Phones that ask for `expires` seconds, none of them registered yet.
-    pub fn new(target: SocketAddr, args: &FleetArgs, expires: u32) -> Result<Self, Failure> {
+    /// The phones of `aors` AoRs that ask for `expires` seconds, none of them registered yet.
+    pub fn new(
+        target: SocketAddr,
+        args: &FleetArgs,
+        aors: u32,
+        expires: u32,
+    ) -> Result<Self, Failure> {
         let sockets = open_sources(target, args.sockets.into())?;
         let sources = sockets
             .iter()
@@ -59,7 +64,7 @@ impl Fleet {
             run: run_number(),
         };
         let phones = Phones::new(&style, sources, args.devices_per_aor, args.password.clone());
-        let devices = args.devices();
+        let devices = aors.saturating_mul(args.devices_per_aor);
         Ok(Self {
             driver: Driver::new(sockets, devices, phones)?,
             devices,
@@ -74,13 +79,17 @@ impl Fleet {
         target: Option<Process>,
     ) -> Result<Preload, Failure> {
         let end = Instant::now() + Duration::from_secs(args.preload_for);
+        let pacing = match args.preload_rate {
+            Some(per_second) => Pacing::Rate { per_second },
+            None => Pacing::Closed {
+                window: args.preload_window.max(1),
+            },
+        };
         let mut passes = Vec::new();
         loop {
             let plan = Plan {
                 name: "preload",
-                pacing: Pacing::Closed {
-                    window: args.preload_window.max(1),
-                },
+                pacing,
                 selection: Selection::Unregistered,
                 requests: u64::MAX,
                 time: end.saturating_duration_since(Instant::now()),

@@ -20,12 +20,14 @@ pub mod json;
 pub mod load;
 pub mod measured;
 pub mod memory;
+pub mod memory_command;
 pub mod phones;
 pub mod process;
 pub mod register;
 pub mod registrar;
 pub mod registrar_server;
 pub mod socket;
+pub mod subject;
 pub mod syscalls;
 pub mod template;
 
@@ -42,6 +44,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Registrar(args) => registrar_server::run(args),
         Command::Register(args) => register::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Memory(args) => memory_command::run(args),
         Command::EchoServer(args) => echo::serve(args.response_bytes),
     }
 }

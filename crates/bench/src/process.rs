@@ -73,6 +73,12 @@ impl Process {
         Ok(pages * syscalls::page_bytes())
     }
 
+    /// The most that resident memory has ever been, in bytes. Fails when the process is gone.
+    pub fn peak_bytes(self) -> Result<u64, Failure> {
+        let text = self.read("status")?;
+        parse_status(&text, "VmHWM").ok_or_else(|| self.unreadable("status"))
+    }
+
     fn read(self, file: &str) -> Result<String, Failure> {
         fs::read_to_string(format!("/proc/{}/{file}", self.pid))
             .while_doing(|| format!("process {}", self.pid))
@@ -89,6 +95,20 @@ fn parse_stat(text: &str) -> Option<(u64, u64)> {
     let (_, rest) = text.rsplit_once(')')?;
     let mut fields = rest.split_ascii_whitespace().skip(11);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+/// A size in bytes that proc_pid_status(5) gives in kB.
+fn parse_status(text: &str, name: &str) -> Option<u64> {
+    let field = |line: &str| {
+        Some(
+            line.strip_prefix(name)?
+                .strip_prefix(':')?
+                .trim()
+                .to_owned(),
+        )
+    };
+    let value = text.lines().find_map(field)?;
+    Some(value.strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 /// Resident pages: the second field of proc_pid_statm(5).
@@ -112,6 +132,8 @@ mod tests {
         assert_eq!(parse_stat("1 (x) S 1 2 3"), None);
         assert_eq!(parse_stat("1 (x) S 1 2 3 4 5 6 7 8 9 10 u s"), None);
         assert_eq!(parse_statm("12"), None);
+        assert_eq!(parse_status("VmHWM: x kB\n", "VmHWM"), None);
+        assert_eq!(parse_status("VmHWMx: 1 kB\n", "VmHWM"), None);
     }
 
     #[test]
@@ -120,9 +142,16 @@ mod tests {
     }
 
     #[test]
+    fn status_tells_the_peak() {
+        let text = "Name:\tmidreg\nVmPeak:\t  900 kB\nVmHWM:\t    12 kB\nVmRSS:\t    10 kB\n";
+        assert_eq!(parse_status(text, "VmHWM"), Some(12 * 1024));
+    }
+
+    #[test]
     fn our_own_figures_can_be_read() {
         let me = Process::new(std::process::id());
         assert!(me.resident_bytes().unwrap() > 100_000);
+        assert!(me.peak_bytes().unwrap() > 100_000);
         let before = me.cpu().unwrap();
         assert!((me.cpu().unwrap() - before).total_us() >= 0.0);
     }

@@ -16,7 +16,7 @@ use crate::socket;
 pub fn run(args: &RegisterArgs) -> Result<(), Failure> {
     socket::check_reach(args.target, args.reach.allowed())?;
     let target = args.pid.map(Process::new);
-    let mut fleet = Fleet::new(args.target, &args.fleet, args.expires)?;
+    let mut fleet = Fleet::new(args.target, &args.fleet, args.aors, args.expires)?;
     let before = target.map(Process::resident_bytes).transpose()?;
     let preload = fleet.preload(&args.fleet, target)?;
     let memory = target

@@ -150,30 +150,42 @@ fn the_floor_answers_every_datagram() {
 }
 
 /// The stub registrar itself plays midreg, behind a script that knows midreg's command line.
+struct Stand {
+    folder: tempfile::TempDir,
+}
+
+impl Stand {
+    /// One that insists on being run in `mode`.
+    fn in_mode(mode: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "#!/bin/sh\n[ \"$1 $2 $4 $6 $7\" = 'run --listen --upstream --mode {mode}' ] || exit 3\n\
+             exec '{PROGRAM}' registrar --for 60 --listen \"${{3#udp://}}\"\n"
+        );
+        let stand = Self { folder };
+        fs::write(stand.path(), text).unwrap();
+        fs::set_permissions(stand.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        stand
+    }
+
+    fn path(&self) -> String {
+        let path = self.folder.path().join("midreg");
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// The output of `command` with it and few requests.
+    fn compare(&self, extra: &[&str]) -> String {
+        let midreg = self.path();
+        let fixed = ["compare", "--midreg", &midreg, "--requests", "500"];
+        let small = ["--rounds", "2", "--sockets", "2", "--for", "20"];
+        output(&[&fixed[..], &small, extra].concat())
+    }
+}
+
 #[test]
 fn a_comparison_from_end_to_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let script = folder.path().join("midreg");
-    let text = format!(
-        "#!/bin/sh\n[ \"$1 $2 $4 $6\" = 'run --listen --upstream --mode' ] || exit 3\n\
-         exec '{PROGRAM}' registrar --for 60 --listen \"${{3#udp://}}\"\n"
-    );
-    fs::write(&script, text).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    let midreg = script.to_str().unwrap();
-    let small = [
-        "--aors",
-        "100",
-        "--requests",
-        "500",
-        "--rounds",
-        "2",
-        "--sockets",
-        "2",
-        "--for",
-        "20",
-    ];
-    let json = output(&[&["compare", "--midreg", midreg, "--json"], &small[..]].concat());
+    let stand = Stand::in_mode("contact");
+    let json = stand.compare(&["--aors", "100", "--json"]);
     assert_eq!(
         (
             number(&json, "registered"),
@@ -190,11 +202,47 @@ fn a_comparison_from_end_to_end() {
     );
     assert_eq!(json.matches("\"midreg\":").count(), 2);
 
-    let table = output(&[&["compare", "--midreg", midreg], &small[..]].concat());
+    let table = stand.compare(&["--aors", "100"]);
     assert!(
         table.contains("\nmedian ") && table.contains("bytes each"),
         "{table}"
     );
+}
+
+#[test]
+fn a_comparison_of_two_sizes_in_aor_mode_with_two_devices_each() {
+    let stand = Stand::in_mode("aor");
+    let line = ["--mode", "aor", "--devices-per-aor", "2", "--aors", "40,80"];
+    let json = stand.compare(&[&line[..], &["--json"]].concat());
+    let (_, first) = json.split_once("\"aors\":40,").unwrap();
+    let (_, last) = json.split_once("\"aors\":80,").unwrap();
+    assert_eq!(
+        (number(first, "registered"), number(last, "registered")),
+        (80.0, 160.0)
+    );
+    assert!(number(&json, "growth") >= 0.0);
+    let (_, rounds) = json.split_once("\"rounds\":").unwrap();
+    assert_eq!(rounds.matches("\"ok\":500").count(), 6, "{rounds}");
+}
+
+#[test]
+fn memory_at_once_later_and_at_its_peak() {
+    let stand = Stand::in_mode("contact");
+    let midreg = stand.path();
+    let fixed = ["memory", "--midreg", &midreg, "--bindings", "200"];
+    let small = ["--preload-rate", "2000", "--settle", "0", "--sockets", "2"];
+    let json = output(&[&fixed, &small[..], &["--json"]].concat());
+    assert_eq!(number(&json, "registered"), 200.0);
+    let after = |when: &str| {
+        let (_, part) = json.split_once(&format!("\"{when}\":")).unwrap();
+        assert_eq!(number(part, "bindings"), 200.0);
+        number(part, "after_bytes")
+    };
+    assert!(after("loaded") > 0.0 && after("settled") > 0.0);
+    assert!(after("peak") >= after("loaded"));
+
+    let text = output(&[&fixed, &small[..]].concat());
+    assert!(text.contains("after the preload") && text.contains("at its peak"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::clock::Clock;
 use crate::config::address::ServerName;
-use crate::config::{Config, Listen};
+use crate::config::{Config, words};
 use crate::net::epoll::Bell;
 use crate::net::listener::{BUFFER, BindError, Listener};
 use crate::policy::Blueprint;
@@ -81,6 +81,7 @@ impl App {
         let secret = Secret::load(config.secret_file.as_deref()).map_err(StartError::Secret)?;
         tell_secret(&secret);
         let deadline = config.upstream.deadline;
+        let modes = words::modes(&config);
         let families = families(&config);
         let servers = config.servers.clone();
         let names = Names::find(&servers, families).map_err(StartError::System)?;
@@ -120,6 +121,7 @@ impl App {
         info!("bindings are kept in memory only, and are gone after a restart");
         info!(
             listen = blueprint.listeners().join(", "),
+            mode = modes,
             workers = shards,
             "ready"
         );
@@ -136,7 +138,8 @@ impl App {
         })
     }
 
-    /// The addresses of the listeners, in configured order, with their real ports.
+    /// The addresses of the listeners, in configured order, with their real ports; that of
+    /// `control_bind` last.
     #[must_use]
     pub fn listeners(&self) -> &[SocketAddr] {
         &self.locals
@@ -347,11 +350,14 @@ impl Drop for Notice {
 }
 
 fn bind(config: &Config, shards: u8) -> Result<Vec<Listener>, StartError> {
-    let one = |listen: &Listen| Listener::bind(listen.bind, listen.side, shards);
-    config
+    let listen = config
         .listen
         .iter()
-        .map(one)
+        .map(|listen| (listen.bind, listen.side));
+    let control = config.control.map(|bind| (bind, Side::Upstream));
+    listen
+        .chain(control)
+        .map(|(bind, side)| Listener::bind(bind, side, shards))
         .collect::<Result<_, _>>()
         .map_err(StartError::Bind)
 }

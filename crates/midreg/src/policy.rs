@@ -14,6 +14,8 @@ use crate::config::{Config, Listen};
 pub struct Blueprint {
     config: Config,
     listeners: Vec<Bound>,
+    /// Where midreg's own requests leave from: the last of the engine's listeners.
+    control: Option<Bound>,
 }
 
 #[derive(Clone, Debug)]
@@ -24,7 +26,8 @@ struct Bound {
 }
 
 impl Blueprint {
-    /// Joins the configuration with the addresses its listeners were bound to, in their order.
+    /// Joins the configuration with the addresses its listeners were bound to, in their order, that
+    /// of `control_bind` last.
     /// `upstream` are the known addresses of the main registrars.
     #[must_use]
     pub fn new(config: Config, locals: &[SocketAddr], upstream: &[SocketAddr]) -> Self {
@@ -32,7 +35,17 @@ impl Blueprint {
         let listeners = listeners
             .map(|(listen, local)| bound(listen, *local, upstream))
             .collect();
-        Self { config, listeners }
+        let own = config.control.and_then(|_| locals.get(config.listen.len()));
+        let control = own.map(|local| Bound {
+            local: *local,
+            side: Side::Upstream,
+            advertise: local.to_string(),
+        });
+        Self {
+            config,
+            listeners,
+            control,
+        }
     }
 
     /// The listeners as people read them: `udp://ADDRESS`, with what is told to others if it is
@@ -64,21 +77,24 @@ impl Blueprint {
                     listener: listener.unwrap_or(ListenerId(0)),
                 }
             });
-        let listeners = self.listeners.iter().map(|bound| policy::Listener {
+        let all = self.listeners.iter().chain(&self.control);
+        let listeners = all.map(|bound| policy::Listener {
             transport: Transport::Udp,
             advertise: bound.advertise.clone(),
             side: bound.side,
         });
+        let control = u16::try_from(self.listeners.len()).ok().map(ListenerId);
         Arc::new(Policy {
             listeners: listeners.collect(),
             upstream: UpstreamPolicy {
                 servers: servers.collect(),
                 max_in_flight: config.upstream.max_in_flight.div_ceil(shards),
+                control: control.filter(|_| self.control.is_some()),
                 ..config.upstream.clone()
             },
             domain: config.domain.clone(),
-            domains: Vec::new(),
-            naming: policy::Naming::default(),
+            domains: config.domains.clone(),
+            naming: config.naming.clone(),
             limits: LimitPolicy {
                 bindings: config.limits.bindings.div_ceil(shards),
                 ..config.limits.clone()
@@ -87,8 +103,8 @@ impl Blueprint {
         })
     }
 
-    /// The listener that speaks with an upstream at `address`: one for the upstream alone before
-    /// one that is shared.
+    /// The listener that speaks with an upstream at `address` for devices: one for the upstream
+    /// alone before one that is shared, and never that of our own requests.
     fn listener_toward(&self, address: SocketAddr) -> Option<ListenerId> {
         let find = |side| {
             let fits =
@@ -208,6 +224,46 @@ mod tests {
             .map(|s| (s.address, s.listener.0))
             .collect();
         assert_eq!(servers, [(found[0], 2), (found[1], 1), (None, 0)]);
+    }
+
+    #[test]
+    fn our_own_requests_have_a_listener_that_no_other_is_sent_from() {
+        let config = config(&[
+            "upstream.servers=sip:10.0.0.5",
+            "upstream.control_bind=udp://10.0.0.2:5070",
+            "listen.0.bind=udp://10.0.0.1",
+        ]);
+        let locals = [address("10.0.0.1:5060"), address("10.0.0.2:5070")];
+        let blueprint = Blueprint::new(config, &locals, &[]);
+        assert_eq!(blueprint.listeners(), ["udp://10.0.0.1:5060"]);
+        let policy = blueprint.policy(&[Some(address("10.0.0.5:5060"))]);
+        assert_eq!(policy.upstream.control, Some(ListenerId(1)));
+        assert_eq!(policy.upstream.servers[0].listener, ListenerId(0));
+        let control = &policy.listeners[1];
+        assert_eq!(
+            (control.advertise.as_str(), control.side),
+            ("10.0.0.2:5070", Side::Upstream)
+        );
+    }
+
+    #[test]
+    fn domains_and_names_reach_the_engine() {
+        let config = config(&[
+            "upstream.servers=sip:10.0.0.5",
+            "domain.0.name=b.example",
+            "domain.0.mode=mirror",
+            "domain.1.name=a.example",
+            "domain.1.aliases=c.example",
+        ]);
+        let blueprint = Blueprint::new(config, &[address("10.0.0.1:5060")], &[]);
+        let policy = blueprint.policy(&[None]);
+        assert_eq!(policy.upstream.control, None);
+        assert_eq!(policy.of(b"u@b.example").mode, policy::Mode::Mirror);
+        assert_eq!(policy.of(b"u@a.example").mode, policy::Mode::Contact);
+        assert_eq!(
+            policy.naming.aliases,
+            [("c.example".into(), "a.example".into())]
+        );
     }
 
     #[test]

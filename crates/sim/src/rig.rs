@@ -8,8 +8,8 @@ use std::sync::Arc;
 use engine::command::{Answer, BindingView, Command, Reply, Totals};
 use engine::policy::Policy;
 use engine::{
-    ConnectionId, Datagram, Engine, EngineConfig, Event, Flow, Input, Mono, Now, Outbox, Output,
-    ShardId, Transport, TransportError, Wall,
+    ConnectionId, Counters, Datagram, Engine, EngineConfig, Event, Flow, Input, Mono, Now, Outbox,
+    Output, ShardId, Transport, TransportError, Wall,
 };
 
 use crate::packet::Packet;
@@ -29,6 +29,9 @@ const DAWN: Wall = Wall(1_767_225_600_000);
 #[derive(Debug)]
 pub struct Rig {
     engine: Engine,
+    policy: Arc<Policy>,
+    /// Counters of engines that crashed.
+    before: Vec<Counters>,
     now: Mono,
     outbox: Outbox,
     store: Store,
@@ -42,15 +45,12 @@ impl Rig {
     /// An engine under this policy, at the beginning of time.
     #[must_use]
     pub fn new(policy: Policy, seed: u64) -> Self {
-        let config = EngineConfig {
-            shard: ShardId(0),
-            shards: 1,
-            secret: SECRET,
-            seed,
-        };
         let now = Mono(1_000_000);
+        let policy = Arc::new(policy);
         Self {
-            engine: Engine::new(&config, Arc::new(policy), at(now)),
+            engine: engine(policy.clone(), seed, now),
+            policy,
+            before: Vec::new(),
             now,
             outbox: Outbox::new(),
             store: Store::new(),
@@ -99,7 +99,30 @@ impl Rig {
 
     /// New settings.
     pub fn set_policy(&mut self, policy: Policy) {
-        self.input(Input::Policy(Arc::new(policy)));
+        self.policy = Arc::new(policy);
+        self.input(Input::Policy(self.policy.clone()));
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The process ends at once, and another begins under the same secret, knowing nothing:
+    /// connections are gone, and so is what the store had not settled.
+    pub fn crash(&mut self, seed: u64) {
+        self.before.push(*self.engine.counters());
+        self.store.crash();
+        self.store.begin_anew();
+        self.streams.clear();
+        self.sent.clear();
+        self.engine = engine(self.policy.clone(), seed, self.now);
+    }
+
+    /// What all engines so far have counted.
+    pub fn counters(&self) -> impl Iterator<Item = &Counters> {
+        self.before.iter().chain([self.engine.counters()])
     }
 
     /// From now on the store treats batches so.
@@ -237,6 +260,16 @@ impl Rig {
             None => Flow::udp(UDP, remote),
         }
     }
+}
+
+fn engine(policy: Arc<Policy>, seed: u64, now: Mono) -> Engine {
+    let config = EngineConfig {
+        shard: ShardId(0),
+        shards: 1,
+        secret: SECRET,
+        seed,
+    };
+    Engine::new(&config, policy, at(now))
 }
 
 const fn at(mono: Mono) -> Now {

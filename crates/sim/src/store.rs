@@ -1,8 +1,9 @@
 //! `Store`: a model of the store, which keeps batches at once, late or not at all.
 //!
-//! It keeps no more of a batch than what a restart would need to know: which bindings there are,
-//! and until when each may be promised.
+//! It keeps the durable prefix of all changes, which is what a restart would replay, and for the
+//! watch what that comes to: which bindings there are, and until when each may be promised.
 
+use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::{AorHash, BindingId, Change, Input, LeaseId, Mono, Op, PersistBatch, PersistSeq};
@@ -23,23 +24,29 @@ pub enum StoreMode {
 pub struct Store {
     mode: StoreMode,
     waiting: VecDeque<PersistBatch>,
+    prefix: Vec<Change>,
     rows: BTreeMap<(u16, u32, u32), Row>,
     batches: usize,
+    failures: usize,
 }
 
 /// What the store knows of a binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
+    /// AoR, canonical.
+    pub aor: String,
     /// Contact URI.
     pub contact: String,
+    /// Where the device was.
+    pub remote: SocketAddr,
     /// Interval that it was promised.
     pub granted: u32,
     /// When the lease ends.
     pub lease_until: Mono,
-    /// The lease, and whose it is.
+    /// The lease.
     pub lease: LeaseId,
-    /// Its AoR.
-    pub aor: AorHash,
+    /// Keyed hash of its AoR.
+    pub hash: AorHash,
 }
 
 impl Store {
@@ -49,8 +56,10 @@ impl Store {
         Self {
             mode: StoreMode::AtOnce,
             waiting: VecDeque::new(),
+            prefix: Vec::new(),
             rows: BTreeMap::new(),
             batches: 0,
+            failures: 0,
         }
     }
 
@@ -65,6 +74,12 @@ impl Store {
         self.batches
     }
 
+    /// Batches that it did not keep.
+    #[must_use]
+    pub const fn failures(&self) -> usize {
+        self.failures
+    }
+
     /// Batches that wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -77,6 +92,28 @@ impl Store {
         self.rows.get(&key(id))
     }
 
+    /// All that is durable.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values()
+    }
+
+    /// The changes that are durable, in order: what a restart replays.
+    #[must_use]
+    pub fn prefix(&self) -> &[Change] {
+        &self.prefix
+    }
+
+    /// The process ends here: what waited is lost.
+    pub fn crash(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// An empty store for an engine that begins anew.
+    pub fn begin_anew(&mut self) {
+        self.rows.clear();
+        self.prefix.clear();
+    }
+
     /// Takes a batch; says at once what the engine is to be told, if it is to be told anything.
     pub fn take(&mut self, batch: PersistBatch) -> Option<Input<'static>> {
         self.batches += 1;
@@ -85,19 +122,13 @@ impl Store {
             self.waiting.push_back(batch);
             return None;
         }
-        Some(match self.mode {
-            StoreMode::Failing => Input::PersistFailed(batch.seq),
-            StoreMode::AtOnce | StoreMode::Late => self.keep(batch),
-        })
+        Some(self.settle(batch))
     }
 
     /// Settles the oldest batch that waits, as the mode has it.
     pub fn settle_one(&mut self) -> Option<Input<'static>> {
         let batch = self.waiting.pop_front()?;
-        Some(match self.mode {
-            StoreMode::Failing => Input::PersistFailed(batch.seq),
-            StoreMode::AtOnce | StoreMode::Late => self.keep(batch),
-        })
+        Some(self.settle(batch))
     }
 
     /// Makes all that waits durable; one acknowledgement stands for all.
@@ -110,10 +141,21 @@ impl Store {
         last.map(Input::Persisted)
     }
 
+    fn settle(&mut self, batch: PersistBatch) -> Input<'static> {
+        match self.mode {
+            StoreMode::Failing => {
+                self.failures += 1;
+                Input::PersistFailed(batch.seq)
+            }
+            StoreMode::AtOnce | StoreMode::Late => self.keep(batch),
+        }
+    }
+
     fn keep(&mut self, batch: PersistBatch) -> Input<'static> {
         for change in &batch.changes {
             self.apply(change);
         }
+        self.prefix.extend(batch.changes);
         Input::Persisted(batch.seq)
     }
 
@@ -121,17 +163,20 @@ impl Store {
         match &change.op {
             Op::Register(registration) => {
                 let row = Row {
+                    aor: String::from_utf8_lossy(&registration.aor).into_owned(),
+                    remote: registration.flow.remote,
                     contact: String::from_utf8_lossy(registration.contact.uri()).into_owned(),
                     granted: registration.granted,
                     lease_until: registration.lease.until,
                     lease: registration.lease.id,
-                    aor: registration.aor_hash,
+                    hash: registration.aor_hash,
                 };
                 self.rows.insert(key(registration.binding), row);
             }
             Op::Refresh(refresh) => {
                 if let Some(row) = self.rows.get_mut(&key(refresh.binding)) {
                     row.granted = refresh.granted;
+                    row.remote = refresh.flow.remote;
                 }
             }
             Op::Remove { binding, .. } => {
@@ -139,7 +184,7 @@ impl Store {
             }
             Op::Renew { aor, lease } => {
                 let rows = self.rows.values_mut();
-                rows.filter(|row| (row.aor, row.lease) == (*aor, lease.id))
+                rows.filter(|row| (row.hash, row.lease) == (*aor, lease.id))
                     .for_each(|row| row.lease_until = lease.until);
             }
             Op::Spent { .. } | Op::Distrust { .. } => {}

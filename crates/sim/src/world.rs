@@ -17,6 +17,10 @@ use crate::policy::{self, main_address, us};
 use crate::rig::Rig;
 use crate::watch::Watch;
 
+/// Where a fingerprint begins (FNV-1a, 64 bits).
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0100_0000_01b3;
+
 /// A small world.
 #[derive(Debug)]
 pub struct World {
@@ -28,6 +32,18 @@ pub struct World {
     boxes: BTreeMap<SocketAddr, VecDeque<Packet>>,
     ladder: Ladder,
     watch: Watch,
+    alarm: Alarm,
+    fault: Option<String>,
+    fingerprint: u64,
+}
+
+/// What happens when the watch complains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alarm {
+    /// The test ends there and then.
+    Panic,
+    /// It is kept for [`World::fault`].
+    Note,
 }
 
 impl World {
@@ -44,11 +60,14 @@ impl World {
         let mains = (0..nodes).map(|node| MainRegistrar::new(main_address(node)));
         Self {
             mains: mains.collect(),
-            watch: Watch::new(&policy),
+            watch: Watch::new(),
             rig: Rig::new(policy, seed),
             network: Network::new(seed),
             boxes: BTreeMap::new(),
             ladder: Ladder::default(),
+            alarm: Alarm::Panic,
+            fault: None,
+            fingerprint: FNV_BASIS,
         }
     }
 
@@ -247,7 +266,58 @@ impl World {
     #[must_use]
     pub fn held_tokens(&self, aor: &str) -> Vec<String> {
         let held = self.held(aor).into_iter();
-        held.filter_map(|held| token_of(&held.uri)).collect()
+        held.map(|held| held.handle)
+            .filter(|handle| !handle.starts_with("sip:"))
+            .collect()
+    }
+
+    /// From now on this happens when the watch complains.
+    pub const fn set_alarm(&mut self, alarm: Alarm) {
+        self.alarm = alarm;
+    }
+
+    /// The first complaint of the watch.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    /// The watch.
+    #[must_use]
+    pub const fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// The network.
+    pub const fn network(&mut self) -> &mut Network {
+        &mut self.network
+    }
+
+    /// A number made of every message that was sent, and when: what two runs of one seed have in
+    /// common.
+    #[must_use]
+    pub const fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// The engine crashes, and another begins that knows nothing.
+    ///
+    /// # Panics
+    /// When a promise is lost, unless the alarm is only noted.
+    pub fn crash(&mut self, seed: u64) {
+        let verdict = self.watch.crashes(&self.rig);
+        self.judge(verdict);
+        self.rig.crash(seed);
+        self.note("midreg crashes and begins anew");
+    }
+
+    /// Looks at everything that the engine holds.
+    ///
+    /// # Panics
+    /// When the watch complains, unless the alarm is only noted.
+    pub fn look(&mut self) {
+        let verdict = self.watch.look_at_all(&self.rig);
+        self.judge(verdict);
     }
 
     /// The conversation so far.
@@ -258,7 +328,7 @@ impl World {
 
     fn deliver(&mut self, packet: Packet) {
         if packet.to == us() {
-            self.watch.arrived(&packet);
+            self.watch.arrived(&packet, &self.rig);
             self.rig.send_from(packet.from, &packet.bytes);
             return;
         }
@@ -282,7 +352,17 @@ impl World {
             0 => Fate::Lost,
             _ => Fate::Arrived,
         };
+        self.mark(now, &packet);
         self.ladder.message(now, &packet, fate);
+    }
+
+    /// Takes a message into the fingerprint.
+    fn mark(&mut self, now: Mono, packet: &Packet) {
+        let times = now.0.to_le_bytes();
+        let ends = packet.to.port().to_le_bytes();
+        for byte in times.iter().chain(&ends).chain(&packet.bytes) {
+            self.fingerprint = (self.fingerprint ^ u64::from(*byte)).wrapping_mul(FNV_PRIME);
+        }
     }
 
     fn is_main(&self, end: SocketAddr) -> bool {
@@ -296,13 +376,25 @@ impl World {
             return;
         }
         for packet in sent {
-            let promised = self.watch.promised(&packet, &self.rig);
-            let verdict = self.watch.sent(&packet).and(promised);
+            let verdict = self.watch.sent(&packet, &self.rig);
             self.post(packet);
-            verdict.unwrap_or_else(|fault| panic!("{fault}"));
+            self.judge(verdict);
         }
-        let verdict = self.watch.look(&self.rig, &self.mains);
-        verdict.unwrap_or_else(|fault| panic!("{fault}"));
+        let verdict = self.watch.look(&self.rig);
+        self.judge(verdict);
+    }
+
+    fn judge(&mut self, verdict: Result<(), String>) {
+        let Err(fault) = verdict else {
+            return;
+        };
+        match self.alarm {
+            Alarm::Panic => panic!("{fault}"),
+            Alarm::Note => {
+                self.note(format!("FAULT: {fault}"));
+                self.fault.get_or_insert(fault);
+            }
+        }
     }
 }
 
@@ -313,10 +405,4 @@ impl Drop for World {
             eprintln!("{}", self.ladder);
         }
     }
-}
-
-/// The token in a Contact URI.
-fn token_of(uri: &str) -> Option<String> {
-    let token = uri.split(";mr=").nth(1)?;
-    Some(token.split(';').next().unwrap_or_default().to_owned())
 }

@@ -63,8 +63,17 @@ impl Lease {
     /// of the grant, whichever is more, but at most 30 s (docs/registration.md, `usable`).
     #[must_use]
     pub fn usable(&self, now: Mono) -> Seconds {
-        let margin = (self.granted / 50).clamp(1, 30);
-        self.until.seconds_after(now).saturating_sub(margin)
+        self.until.seconds_after(now).saturating_sub(self.margin())
+    }
+
+    /// Until when something may be promised on it.
+    #[must_use]
+    pub fn carries_until(&self) -> Mono {
+        Mono(self.until.0.saturating_sub(u64::from(self.margin()) * 1000))
+    }
+
+    fn margin(&self) -> Seconds {
+        (self.granted / 50).clamp(1, 30)
     }
 }
 
@@ -297,10 +306,13 @@ impl Binding {
         self.pending == PersistSeq::LOST
     }
 
-    /// When it ends: the promise or, where a shared lease was shortened since, the lease.
+    /// When it ends: with the promise or, where a shared lease was shortened since, with the lease.
     #[must_use]
     pub fn ends_at(&self) -> Mono {
-        self.expires_at.min(self.lease.until)
+        match self.lease.terms.is_shared() {
+            true => self.expires_at.min(self.lease.carries_until()),
+            false => self.expires_at,
+        }
     }
 
     /// Seconds of the promise that remain.

@@ -310,12 +310,12 @@ impl Table {
             // What the store has lost must be written anew before it is trusted again.
             let epoch = if binding.is_lost() { 0 } else { lease.epoch };
             binding.lease = Lease { epoch, ..lease };
-            if lease.until < binding.expires_at {
+            if binding.ends_at() < binding.expires_at {
                 shortened.push(binding.id);
             }
         }
         for id in shortened {
-            self.rearm(id, lease.until);
+            self.rearm(id, lease.carries_until());
         }
     }
 

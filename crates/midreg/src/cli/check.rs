@@ -3,10 +3,8 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use engine::policy::Mode;
-
 use super::{BAD_CONFIG, Options, tell};
-use crate::config::{Config, Fault, Faults, Loaded};
+use crate::config::{Config, Fault, Faults, Loaded, words};
 use crate::secret::Secret;
 
 /// Tells all errors and warnings on standard error, and a summary on standard output.
@@ -54,10 +52,8 @@ fn with_secret(loaded: Loaded) -> Result<Loaded, Faults> {
 }
 
 fn summary(config: &Config) -> String {
-    let mode = match config.domain.mode {
-        Mode::Contact | Mode::Aor | Mode::Standalone => "contact",
-        Mode::Mirror => "mirror",
-    };
+    let domain = &config.domain;
+    let mode = words::mode_name(domain.mode);
     let listen: Vec<String> = config
         .listen
         .iter()
@@ -72,24 +68,43 @@ fn summary(config: &Config) -> String {
         || "made up at every start".to_owned(),
         |path| format!("in {}", path.display()),
     );
-    let registration = &config.domain.registration;
-    let mut text = String::from("ok\n");
-    for (name, value) in [
-        ("mode", mode.to_owned()),
+    let default_expires = domain.registration.default_expires;
+    let lifetimes = words::lifetimes(domain);
+    let mut lines = vec![
+        (
+            "mode",
+            format!("{mode}: {}", words::mode_meaning(domain.mode)),
+        ),
         ("listen", listen.join(", ")),
-        ("upstream", servers.join(", ")),
-        ("lease", format!("{} s upstream", config.domain.expires)),
+    ];
+    if !servers.is_empty() {
+        lines.push(("upstream", servers.join(", ")));
+    }
+    lines.extend(
+        config
+            .control
+            .map(|bind| ("control", format!("udp://{bind}"))),
+    );
+    lines.extend(words::lease(domain).map(|lease| ("lease", lease)));
+    lines.extend([
         (
             "devices",
-            format!(
-                "{} to {} s, {} s where none is asked for",
-                registration.min_expires, registration.max_expires, registration.default_expires
-            ),
+            format!("{lifetimes}, {default_expires} s where none is asked for"),
         ),
+        ("users", words::users(domain)),
+    ]);
+    lines.extend(
+        words::domains(config)
+            .into_iter()
+            .map(|line| ("domain", line)),
+    );
+    lines.extend([
         ("workers", config.workers.to_string()),
         ("secret", secret),
         ("storage", "memory only".to_owned()),
-    ] {
+    ]);
+    let mut text = String::from("ok\n");
+    for (name, value) in lines {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {name:<9} {value}");
     }
@@ -149,5 +164,35 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn the_summary_tells_domains_and_modes_and_no_password() {
+        let overrides = [
+            "upstream.servers=sip:pbx.example",
+            "mode=aor",
+            "domain.0.name=example.org",
+            "domain.0.mode=standalone",
+            "domain.0.aliases=example.net",
+            "domain.0.registration.max_expires=600",
+            "domain.0.digest.users.0.name=alice",
+            "domain.0.digest.users.0.password=open-sesame",
+        ];
+        let overrides = overrides.map(|set| Override::Set(set.to_owned())).into();
+        let typed = Typed {
+            file: None,
+            overrides,
+        };
+        let text = summary(&load(&typed).expect("good").config);
+        for part in [
+            "  mode      aor: one lease per user, shared by all devices\n",
+            "  lease     7200 s, one contact per user\n",
+            "  users     whom the main registrar accepts\n",
+            "  domain    example.org: standalone; also called example.net; devices 60 to 600 s; \
+             1 user known here, realm \"example.org\"\n",
+        ] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+        assert!(!text.contains("sesame"), "{text}");
     }
 }

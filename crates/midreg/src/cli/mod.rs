@@ -45,13 +45,14 @@ struct Options {
     /// The configuration file.
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Short for `--set mode=M`: contact or mirror.
+    /// Short for `--set mode=M`: contact, aor, mirror or standalone.
     #[arg(long, value_name = "M")]
     mode: Option<String>,
     /// An address to listen on, such as udp://0.0.0.0:5060; replaces those of the file.
     #[arg(long, value_name = "URL")]
     listen: Vec<String>,
-    /// A main registrar, such as sip:10.0.0.5:5060; replaces those of the file.
+    /// A main registrar, such as sip:10.0.0.5:5060; replaces those of the file. Without any, midreg
+    /// is the registrar itself.
     #[arg(long, value_name = "URI")]
     upstream: Vec<String>,
     /// Set any key of the file, such as registration.min_expires=30.
@@ -156,13 +157,13 @@ mod tests {
 
     #[test]
     fn a_short_form_is_checked_like_the_key_it_stands_for() {
-        let faults = run_options(&["--mode", "aor", "--workers", "many"])
+        let faults = run_options(&["--mode", "star", "--workers", "many"])
             .load()
             .expect_err("bad");
         let lines: Vec<String> = faults.iter().map(config::Fault::line).collect();
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(
-            lines[0].starts_with("--mode:1:1: error: bad value for `mode` [aor]"),
+            lines[0].starts_with("--mode:1:1: error: bad value for `mode` [star]"),
             "{lines:?}"
         );
         assert!(

@@ -119,6 +119,43 @@ pub(crate) fn advertised(text: &str) -> Result<String, Complaint> {
     }
 }
 
+/// Reads the name of a domain into the form it has in an AoR: lower case, no final dot, IPv6 in
+/// brackets.
+///
+/// # Errors
+///
+/// Neither a name nor an address, or more than that.
+pub(crate) fn domain_text(text: &str) -> Result<String, Complaint> {
+    const HELP: &str = "a domain as in `sip:user@DOMAIN`, without a port, such as \"example.org\"";
+    match host_and_port(text) {
+        Some((Host::Address(IpAddr::V4(ip)), None)) => Ok(ip.to_string()),
+        Some((Host::Address(IpAddr::V6(ip)), None)) => Ok(format!("[{ip}]")),
+        Some((Host::Name(name), None)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            Ok(name.to_ascii_lowercase())
+        }
+        Some((_, Some(_))) => Err(Complaint::new("a domain has no port", HELP)),
+        None => Err(Complaint::new("not a domain", HELP)),
+    }
+}
+
+/// Reads the URL of an address that requests leave from, and nobody else's.
+///
+/// # Errors
+///
+/// What is no listener's URL, and addresses that stand for all.
+pub(crate) fn source_url(text: &str) -> Result<SocketAddr, Complaint> {
+    let address = listen_url(text)?;
+    if address.ip().is_unspecified() {
+        return Err(Complaint::new(
+            "not one address",
+            "the main registrar is to know it: one address of this machine, such as \
+             \"udp://10.0.0.2:5060\"",
+        ));
+    }
+    Ok(address)
+}
+
 /// Whether an advertised text names a port.
 #[must_use]
 pub(crate) fn has_port(advertised: &str) -> bool {
@@ -251,6 +288,24 @@ mod tests {
                 .map(|server| server.target)
                 .map_err(|c| c.label);
             assert_eq!(got, wanted.map_err(str::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn domains() {
+        for (text, wanted) in [
+            ("Example.ORG.", Ok("example.org")),
+            ("pbx", Ok("pbx")),
+            ("10.0.0.1", Ok("10.0.0.1")),
+            ("[2001:DB8:0::1]", Ok("[2001:db8::1]")),
+            ("example.org:5060", Err("a domain has no port")),
+            ("sip:example.org", Err("not a domain")),
+            ("a@b", Err("not a domain")),
+            ("", Err("not a domain")),
+        ] {
+            let got = domain_text(text).map_err(|complaint| complaint.label);
+            let wanted = wanted.map(str::to_owned).map_err(str::to_owned);
+            assert_eq!(got, wanted, "{text}");
         }
     }
 

@@ -1,30 +1,32 @@
 //! `Config`: what the operator means, every value checked and every default filled in.
 //!
-//! Each function reads one table of the file; the engine's own policy types are filled directly,
-//! so that a key and what it does are one step apart. Rules that span several tables stand in
-//! `cross`.
+//! Each table of the file is read by one function; the larger ones have a file of their own. The
+//! engine's own policy types are filled directly, so that a key and what it does are one step
+//! apart. Rules that span several tables stand in `cross` and `domain_rules`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use engine::Seconds;
 use engine::policy::{
-    Balance, ChallengePolicy, DomainPolicy, FlowMatch, LimitPolicy, Mode, Overflow,
-    RegistrationPolicy, Side, TooBrief, UpstreamPolicy,
+    DomainPolicy, LimitPolicy, Mode, Naming, Overflow, RegistrationPolicy, Side, UpstreamPolicy,
 };
 use tracing::Level;
 
 use super::address::{self, SIP_PORT, ServerName};
 use super::cross;
-use super::error::{Fault, Faults, Spot};
+use super::digest::DigestKeys;
+use super::domain::{self, Defaults, DomainKeys};
+use super::domain_rules;
+use super::error::{Faults, Spot};
+use super::naming::NamingKeys;
 use super::raw::{Document, Node};
+use super::registration::Registration;
 use super::section::{Complaint, Given, Section};
-use super::value::{choice, count, duration, flag, percent, seconds, text};
+use super::upstream::Upstream;
+use super::value::{choice, count, text};
 
 /// Most workers that may be asked for.
 pub const MAX_WORKERS: u8 = 64;
-
-const ANY: std::ops::RangeInclusive<Seconds> = 1..=Seconds::MAX;
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -33,12 +35,18 @@ pub struct Config {
     pub workers: u8,
     /// Where we listen; at least one.
     pub listen: Vec<Listen>,
-    /// The main registrars; at least one, in order of preference.
+    /// Where midreg's own requests leave from, and no others.
+    pub control: Option<SocketAddr>,
+    /// The main registrars, in order of preference; without one all domains are standalone.
     pub servers: Vec<ServerName>,
     /// How they are asked. Its `servers` stay empty until their names are resolved.
     pub upstream: UpstreamPolicy,
-    /// What holds for every domain.
+    /// What holds for every domain that is not in `domains`.
     pub domain: DomainPolicy,
+    /// What holds for these domains, sorted by name.
+    pub domains: Vec<(Box<str>, DomainPolicy)>,
+    /// How the names that devices use become AoRs.
+    pub naming: Naming,
     /// What is refused; `bindings` counts for the whole process here.
     pub limits: LimitPolicy,
     /// Where the secret that protects tokens is kept.
@@ -81,36 +89,57 @@ pub enum LogFormat {
 /// Gives meaning to a document. `None` when an error was found; all are in `faults`.
 pub fn check(document: &Document, faults: &mut Faults) -> Option<Config> {
     let mut root = Section::root(&document.root, faults);
-    let mode = root.value("mode", mode);
+    let given_mode = root.value("mode", domain::mode);
     let workers = root.value("workers", count(1..=usize::from(MAX_WORKERS)));
     let server_header = root.value("server_header", header_text);
-    let mut listen = root.each("listen", read_listen);
-    listen.retain(Option::is_some);
-    let mut domain = DomainPolicy {
-        mode: mode.map_or(Mode::Contact, |given| given.value),
-        ..DomainPolicy::default()
-    };
-    let (upstream, servers) = root.section("upstream", |s| read_upstream(s, &mut domain));
-    domain.registration = root.section("registration", read_registration);
+    let listen = root.each("listen", read_listen);
+    let mut listen: Vec<Given<Listen>> = listen.into_iter().flatten().collect();
+    let naming = root.section("naming", NamingKeys::read);
+    let upstream = root.section("upstream", Upstream::read);
+    let base = RegistrationPolicy::default();
+    let registration = root.section("registration", |s| Registration::read(s, &base));
+    let digest = root.section("digest", DigestKeys::read);
+    let base = &registration.policy;
+    let domains = root.each("domain", |s, spot| DomainKeys::read(s, spot, base));
+    let domains: Vec<DomainKeys> = domains.into_iter().flatten().collect();
     let limits = root.section("limits", read_limits);
     let secret_file = root.section("security", |s| s.value("secret_file", secret_path));
     let log = root.section("log", read_log);
     root.finish();
 
-    let mut listen: Vec<Given<Listen>> = listen.into_iter().flatten().collect();
-    let servers = servers.unwrap_or_default();
-    cross::check_listeners(&listen, faults);
-    cross::check_upstream(&listen, &servers, faults);
-    cross::check_lifetimes(&domain, &upstream, faults);
+    cross::check_listeners(&listen, &upstream.servers, faults);
+    cross::check_upstream(&listen, &upstream.servers, faults);
+    cross::check_own_requests(&upstream, &listen, faults);
+    let mode = match (&given_mode, upstream.servers.is_empty()) {
+        (Some(given), _) => given.value,
+        (None, true) => Mode::Standalone,
+        (None, false) => Mode::Contact,
+    };
+    let defaults = Defaults {
+        given_mode,
+        mode,
+        lease: upstream.lease.clone(),
+        registration,
+        digest,
+    };
+    let (domain, named) =
+        domain_rules::check_domains(&defaults, &domains, &upstream, &naming, faults);
     if listen.is_empty() {
         listen.push(default_listen());
     }
     (!faults.has_errors()).then(|| Config {
         workers: workers.map_or(1, |given| u8::try_from(given.value).unwrap_or(1)),
         listen: listen.into_iter().map(|given| given.value).collect(),
-        servers: servers.into_iter().map(|given| given.value).collect(),
-        upstream,
+        control: upstream.control.map(|given| given.value),
+        servers: upstream
+            .servers
+            .into_iter()
+            .map(|given| given.value)
+            .collect(),
+        upstream: upstream.policy,
         domain,
+        domains: named,
+        naming: domain::naming(&naming, &domains),
         limits,
         secret_file: secret_file.map(|given| beside(&given)),
         log,
@@ -139,7 +168,7 @@ fn default_listen() -> Given<Listen> {
 }
 
 fn read_listen(section: &mut Section<'_, '_>, spot: &Spot) -> Option<Given<Listen>> {
-    let missing = section.table_lacks("bind");
+    section.needs(&["bind"], spot);
     let bind = section.value("bind", |node| address::listen_url(text(node)?));
     let advertise = section.value("advertise", |node| address::advertised(text(node)?));
     let side = section.value(
@@ -150,11 +179,6 @@ fn read_listen(section: &mut Section<'_, '_>, spot: &Spot) -> Option<Given<Liste
             ("upstream", Side::Upstream),
         ]),
     );
-    if missing {
-        section
-            .faults
-            .push(Fault::error(spot, "a listener needs a `bind`"));
-    }
     let bind = bind?;
     let listen = Listen {
         bind: bind.value,
@@ -165,78 +189,6 @@ fn read_listen(section: &mut Section<'_, '_>, spot: &Spot) -> Option<Given<Liste
         value: listen,
         spot: bind.spot,
     })
-}
-
-fn read_upstream(
-    section: &mut Section<'_, '_>,
-    domain: &mut DomainPolicy,
-) -> (UpstreamPolicy, Option<Vec<Given<ServerName>>>) {
-    let base = UpstreamPolicy::default();
-    let servers = section.list("servers", |node| address::server_uri(text(node)?));
-    let balance = section.value(
-        "balance",
-        choice(&[("failover", Balance::Failover), ("aor", Balance::Aor)]),
-    );
-    let expires = section
-        .value("expires", seconds(ANY))
-        .map_or(domain.expires, |g| g.value);
-    let reauth = section.value("reauth_interval", seconds(ANY));
-    let deadline = section.value("deadline", |node| {
-        let deadline = duration(node)?;
-        if (100..=300_000).contains(&deadline.as_millis()) {
-            return Ok(deadline);
-        }
-        Err(Complaint::new("out of range", "from 100ms to 5m"))
-    });
-    let challenge = section.value("require_challenge", flag);
-    let max_in_flight = section.value("max_in_flight", count(1..=1_000_000));
-    let token_param = section.value("token_param", token_param);
-    let definitive = section.list("definitive_rejects", definitive_status);
-    domain.expires = expires;
-    domain.reauth_interval = reauth.map_or(expires, |given| given.value);
-    if let Some(Given { value: true, .. }) = challenge {
-        domain.challenge = ChallengePolicy::Require;
-    }
-    let policy = UpstreamPolicy {
-        servers: Vec::new(),
-        balance: balance.map_or(base.balance, |given| given.value),
-        deadline: deadline.map_or(base.deadline, |given| given.value),
-        max_in_flight: max_in_flight.map_or(base.max_in_flight, |given| given.value),
-        token_param: token_param.map_or(base.token_param, |given| given.value),
-        definitive: definitive.map_or(base.definitive, |list| {
-            list.into_iter().map(|given| given.value).collect()
-        }),
-        ..base
-    };
-    (policy, servers)
-}
-
-fn read_registration(section: &mut Section<'_, '_>) -> RegistrationPolicy {
-    let base = RegistrationPolicy::default();
-    let min = section.value("min_expires", seconds(ANY));
-    let default = section.value("default_expires", seconds(ANY));
-    let max = section.value("max_expires", seconds(ANY));
-    let too_brief = section.value(
-        "too_brief",
-        choice(&[("reject", TooBrief::Reject), ("raise", TooBrief::Raise)]),
-    );
-    let nat = section.value("nat_expires", seconds(ANY));
-    let jitter = section.value("jitter", percent(50));
-    let flow_match = section.value(
-        "flow_match",
-        choice(&[("exact", FlowMatch::Exact), ("address", FlowMatch::Address)]),
-    );
-    let (min_expires, default_expires, max_expires) =
-        cross::order_lifetimes([min, default, max], &base, section.faults);
-    RegistrationPolicy {
-        min_expires,
-        default_expires,
-        max_expires,
-        too_brief: too_brief.map_or(base.too_brief, |given| given.value),
-        nat_expires: nat.map_or(base.nat_expires, |given| given.value),
-        jitter_percent: jitter.map_or(base.jitter_percent, |given| given.value),
-        flow_match: flow_match.map_or(base.flow_match, |given| given.value),
-    }
 }
 
 fn read_limits(section: &mut Section<'_, '_>) -> LimitPolicy {
@@ -280,16 +232,6 @@ fn read_log(section: &mut Section<'_, '_>) -> LogConfig {
     }
 }
 
-fn mode(node: &Node) -> Result<Mode, Complaint> {
-    const HELP: &str = "choose from \"contact\", \"mirror\"";
-    match text(node)? {
-        "contact" => Ok(Mode::Contact),
-        "mirror" => Ok(Mode::Mirror),
-        "aor" => Err(Complaint::new("`aor` is not in this version", HELP)),
-        _ => Err(Complaint::new("not a mode", HELP)),
-    }
-}
-
 fn header_text(node: &Node) -> Result<String, Complaint> {
     let text = text(node)?;
     if text.chars().any(char::is_control) || text.len() > 200 {
@@ -299,50 +241,6 @@ fn header_text(node: &Node) -> Result<String, Complaint> {
         ));
     }
     Ok(text.to_owned())
-}
-
-/// A name for our URI parameter: a token, and none that has a meaning already (RFC 3261 §19.1.1,
-/// RFC 5626, RFC 5627, RFC 3581, RFC 4904).
-fn token_param(node: &Node) -> Result<String, Complaint> {
-    const TAKEN: [&str; 14] = [
-        "transport",
-        "user",
-        "method",
-        "ttl",
-        "maddr",
-        "lr",
-        "comp",
-        "ob",
-        "gr",
-        "alias",
-        "cause",
-        "target",
-        "tgrp",
-        "sigcomp-id",
-    ];
-    let text = text(node)?;
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if text.is_empty() || text.len() > 32 || !text.bytes().all(fits) {
-        let help = "letters, digits, `-` and `_`, at most 32 of them";
-        return Err(Complaint::new("not a parameter name", help));
-    }
-    if TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(text)) {
-        let help = "take a name without a meaning, such as \"mr\"";
-        return Err(Complaint::new("this parameter has a meaning in SIP", help));
-    }
-    Ok(text.to_owned())
-}
-
-/// A status that may end a binding for good; challenges, 423 and server failures never do (R16).
-fn definitive_status(node: &Node) -> Result<u16, Complaint> {
-    const HELP: &str = "a 4xx or 6xx status other than 401, 407, 408 and 423, such as 403";
-    let status = count(0..=999)(node)?;
-    let status = u16::try_from(status).unwrap_or_default();
-    match status {
-        401 | 407 | 408 | 423 => Err(Complaint::new("this status ends nothing", HELP)),
-        400..=499 | 600..=699 => Ok(status),
-        _ => Err(Complaint::new("not a reject", HELP)),
-    }
 }
 
 fn secret_path(node: &Node) -> Result<PathBuf, Complaint> {

@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 
 use engine::Seconds;
-use engine::policy::{DomainPolicy, Mode, RegistrationPolicy, Side, UpstreamPolicy};
+use engine::policy::{DomainPolicy, Mode, Side, UpstreamPolicy};
 
 use super::address::{ServerName, Target, has_port};
 use super::checked::Listen;
-use super::error::{Fault, Faults};
+use super::domain::Scope;
+use super::error::{Fault, Faults, Spot};
 use super::section::Given;
+use super::upstream::Upstream;
 
 /// Longest lifetime behind NAT that common routers keep a UDP pinhole open for.
 const SAFE_NAT_EXPIRES: Seconds = 120;
@@ -16,45 +18,12 @@ const SAFE_NAT_EXPIRES: Seconds = 120;
 /// Time after which a device gives up a REGISTER by itself (timer F, RFC 3261 §17.1.2.2).
 const TIMER_F_MILLIS: u128 = 32_000;
 
-/// Puts minimum, default and maximum in order. Those that were not given follow those that were;
-/// those that were given must agree.
-pub(crate) fn order_lifetimes(
-    [min, default, max]: [Option<Given<Seconds>>; 3],
-    base: &RegistrationPolicy,
+/// Listeners against each other, and whether those who are to be served are.
+pub(crate) fn check_listeners(
+    listen: &[Given<Listen>],
+    servers: &[Given<ServerName>],
     faults: &mut Faults,
-) -> (Seconds, Seconds, Seconds) {
-    let names = ["min_expires", "default_expires", "max_expires"];
-    for ((low, low_name), (high, high_name)) in [
-        ((&min, names[0]), (&max, names[2])),
-        ((&min, names[0]), (&default, names[1])),
-        ((&default, names[1]), (&max, names[2])),
-    ] {
-        if let (Some(low), Some(high)) = (low, high)
-            && low.value > high.value
-        {
-            let message = format!("`registration.{low_name}` is longer than `{high_name}`");
-            let label = format!("{} s against {} s", low.value, high.value);
-            faults.push(Fault::error(&low.spot, message).label(label));
-        }
-    }
-    let value = |given: &Option<Given<Seconds>>| given.as_ref().map(|given| given.value);
-    let [min, default, max] = [value(&min), value(&default), value(&max)];
-    let ceiling = max.unwrap_or_else(|| {
-        base.max_expires
-            .max(default.unwrap_or_default())
-            .max(min.unwrap_or_default())
-    });
-    let floor = min.unwrap_or_else(|| base.min_expires.min(default.unwrap_or(ceiling)));
-    let floor = floor.min(ceiling);
-    (
-        floor,
-        default.unwrap_or_else(|| base.default_expires.clamp(floor, ceiling)),
-        ceiling,
-    )
-}
-
-/// Listeners against each other.
-pub(crate) fn check_listeners(listen: &[Given<Listen>], faults: &mut Faults) {
+) {
     for (index, one) in listen.iter().enumerate() {
         let bind = one.value.bind;
         let earlier = listen
@@ -84,7 +53,8 @@ pub(crate) fn check_listeners(listen: &[Given<Listen>], faults: &mut Faults) {
         return;
     }
     for (side, missing) in [(Side::Upstream, "devices"), (Side::Devices, "the upstream")] {
-        if listen.iter().all(|one| one.value.side == side) {
+        let wanted = side == Side::Upstream || !servers.is_empty();
+        if wanted && listen.iter().all(|one| one.value.side == side) {
             let message = format!("no listener serves {missing}");
             let fault = listen.first().map_or_else(
                 || Fault::general(&message),
@@ -101,13 +71,6 @@ pub(crate) fn check_upstream(
     servers: &[Given<ServerName>],
     faults: &mut Faults,
 ) {
-    if servers.is_empty() && !faults.has_errors() {
-        let fault = Fault::general("no upstream server");
-        faults.push(fault.help(
-            "set `upstream.servers` (or --upstream) to the main registrar, such as \
-             \"sip:10.0.0.5:5060\"; being the registrar itself is not in this version",
-        ));
-    }
     for (index, server) in servers.iter().enumerate() {
         let same = |other: &&Given<ServerName>| other.value.target == server.value.target;
         if servers.iter().take(index).any(|other| same(&other)) {
@@ -136,49 +99,109 @@ pub(crate) fn check_upstream(
     }
 }
 
-/// Lifetimes that are legal but defeat their purpose.
+/// Whether what is said about the upstream has an upstream to be about, and whether the address of
+/// midreg's own requests is theirs alone.
+pub(crate) fn check_own_requests(
+    upstream: &Upstream,
+    listen: &[Given<Listen>],
+    faults: &mut Faults,
+) {
+    if let Some(spot) = upstream.idle.as_ref().filter(|_| !faults.has_errors()) {
+        let help = "list the main registrars, or leave the whole table out: without one midreg is \
+                    the registrar itself (standalone)";
+        faults.push(Fault::error(spot, "`upstream` has no `servers`").help(help));
+    }
+    let Some(control) = &upstream.control else {
+        return;
+    };
+    let (bind, spot) = (control.value, &control.spot);
+    if let Some(other) = listen.iter().find(|one| collide(bind, one.value.bind)) {
+        let message = "`control_bind` is a listener's address";
+        let help = format!(
+            "the main registrar may trust it only if no request of a device leaves from it; the \
+             listener is at {}",
+            other.spot
+        );
+        faults.push(Fault::error(spot, message).help(help));
+    } else if listen.is_empty() || listen.iter().any(|one| same_machine(bind, one.value.bind)) {
+        let message = "`control_bind` differs from a listener by its port alone";
+        let help = "requests of devices leave from the same address: the main registrar must ask \
+                    for the port too before it trusts this one";
+        faults.push(Fault::warning(Some(spot), message).help(help));
+    }
+    for server in &upstream.servers {
+        let Target::Address(address) = server.value.target else {
+            continue;
+        };
+        if address.is_ipv4() != bind.is_ipv4() {
+            let message = "`control_bind` cannot reach this upstream server";
+            let help = format!("{address} against {bind}: take addresses of one kind");
+            faults.push(Fault::error(&server.spot, message).help(help));
+        }
+        if address == bind {
+            let message = "the upstream is midreg itself";
+            let help = format!("that is `control_bind` at {spot}");
+            faults.push(Fault::error(&server.spot, message).help(help));
+        }
+    }
+}
+
+/// Lifetimes that are legal but defeat their purpose, each told once.
 pub(crate) fn check_lifetimes(
-    domain: &DomainPolicy,
+    scopes: &[Scope<'_>],
     upstream: &UpstreamPolicy,
     faults: &mut Faults,
 ) {
-    let (mode, registration) = (domain.mode, &domain.registration);
-    let mut warn = |message: String, help: &str| {
-        faults.push(Fault::warning(None, message).help(help));
-    };
-    if mode == Mode::Contact && domain.expires <= registration.default_expires.min(600) {
-        warn(
-            format!(
-                "`upstream.expires` ({} s) is hardly longer than a refresh",
-                domain.expires
-            ),
-            "few refreshes can be absorbed; 7200 is usual",
-        );
-    }
-    if mode == Mode::Contact && domain.reauth_interval < domain.expires / 2 {
-        warn(
-            format!(
-                "`upstream.reauth_interval` ({} s) is much shorter than `upstream.expires`",
-                domain.reauth_interval
-            ),
-            "refreshes are forwarded each time it has passed, whatever the lease says",
-        );
-    }
-    if registration.nat_expires > SAFE_NAT_EXPIRES {
-        warn(
-            format!(
-                "`registration.nat_expires` is {} s",
-                registration.nat_expires
-            ),
-            "many NAT routers forget a UDP flow sooner; the device is then unreachable",
-        );
+    let mut told = Vec::new();
+    for scope in scopes {
+        for (message, help) in unwise_lifetimes(&scope.policy) {
+            if told.contains(&message) {
+                continue;
+            }
+            let place: Option<&Spot> = scope.domain.map(|domain| &domain.name.spot);
+            faults.push(Fault::warning(place, &message).help(help));
+            told.push(message);
+        }
     }
     if upstream.deadline.as_millis() > TIMER_F_MILLIS {
-        warn(
-            format!("`upstream.deadline` is {} s", upstream.deadline.as_secs()),
-            "devices give up after 32 s, so a later answer reaches nobody",
-        );
+        let message = format!("`upstream.deadline` is {} s", upstream.deadline.as_secs());
+        let help = "devices give up after 32 s, so a later answer reaches nobody";
+        faults.push(Fault::warning(None, message).help(help));
     }
+}
+
+fn unwise_lifetimes(domain: &DomainPolicy) -> Vec<(String, &'static str)> {
+    let registration = &domain.registration;
+    let (expires, reauth) = (domain.expires, domain.reauth_interval);
+    let absorbs = matches!(domain.mode, Mode::Contact | Mode::Aor);
+    let mut unwise = Vec::new();
+    if absorbs && expires <= registration.default_expires.min(600) {
+        unwise.push((
+            format!("`upstream.expires` ({expires} s) is hardly longer than a refresh"),
+            "few refreshes can be absorbed; 7200 is usual",
+        ));
+    }
+    if absorbs && reauth < expires / 2 {
+        unwise.push((
+            format!(
+                "`upstream.reauth_interval` ({reauth} s) is much shorter than `upstream.expires`"
+            ),
+            "refreshes are forwarded each time it has passed, whatever the lease says",
+        ));
+    }
+    let nat_expires = registration.nat_expires;
+    if nat_expires > SAFE_NAT_EXPIRES {
+        unwise.push((
+            format!("`registration.nat_expires` is {nat_expires} s"),
+            "many NAT routers forget a UDP flow sooner; the device is then unreachable",
+        ));
+    }
+    unwise
+}
+
+/// Whether two listeners may send from one address.
+fn same_machine(a: SocketAddr, b: SocketAddr) -> bool {
+    a.is_ipv4() == b.is_ipv4() && (a.ip() == b.ip() || b.ip().is_unspecified())
 }
 
 fn collide(a: SocketAddr, b: SocketAddr) -> bool {

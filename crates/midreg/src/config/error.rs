@@ -2,13 +2,15 @@
 //!
 //! Faults are gathered, never thrown at the first: one run of `midreg check` shows them all. A
 //! terminal gets the offending line with a mark under it, a pipe gets one line per fault in the
-//! form `file:line:column: error: …` that editors understand.
+//! form `file:line:column: error: …` that editors understand. Neither shows a password.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
+
+use super::mask::masked;
 
 /// A text the operator wrote: the configuration file, or one argument of the command line.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,10 +68,11 @@ pub struct Fault {
 pub struct Faults(Vec<Fault>);
 
 impl Spot {
-    /// The text it covers.
+    /// The text it covers, without secrets.
     #[must_use]
-    pub fn text(&self) -> &str {
-        self.source.text.get(self.span.clone()).unwrap_or_default()
+    pub fn shown(&self) -> String {
+        let text = masked(&self.source.text);
+        text.get(self.span.clone()).unwrap_or_default().to_owned()
     }
 
     /// Line and column of its beginning, both counted from one, columns in characters.
@@ -165,11 +168,8 @@ impl Fault {
         }
         line += severity;
         line += &self.message;
-        if let Some(first) = self
-            .spot
-            .as_ref()
-            .and_then(|spot| spot.text().lines().next())
-        {
+        let shown = self.spot.as_ref().map(Spot::shown).unwrap_or_default();
+        if let Some(first) = shown.lines().next() {
             line += &format!(" [{first}]");
         }
         if !self.label.is_empty() {
@@ -230,7 +230,7 @@ struct Drawing<'f> {
 
 impl<'f> Drawing<'f> {
     fn of(fault: &'f Fault) -> Self {
-        let named = |spot: &Spot| NamedSource::new(&spot.source.name, spot.source.text.clone());
+        let named = |spot: &Spot| NamedSource::new(&spot.source.name, masked(&spot.source.text));
         Self {
             fault,
             source: fault.spot.as_ref().map(named),

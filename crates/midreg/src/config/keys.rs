@@ -1,5 +1,7 @@
 //! The names of all keys, for hints and for the tests that each of them works.
 
+use std::cmp::Reverse;
+
 /// Every key by its dotted path; elements of a list have no number.
 pub const ALL: &[&str] = &[
     "mode",
@@ -8,15 +10,26 @@ pub const ALL: &[&str] = &[
     "listen.bind",
     "listen.advertise",
     "listen.side",
+    "naming.strip_prefixes",
+    "naming.fold_user_case",
     "upstream.servers",
     "upstream.balance",
+    "upstream.insertion",
+    "upstream.contact_style",
     "upstream.expires",
     "upstream.reauth_interval",
-    "upstream.deadline",
     "upstream.require_challenge",
+    "upstream.deadline",
     "upstream.max_in_flight",
     "upstream.token_param",
+    "upstream.at_sign",
+    "upstream.control_bind",
+    "upstream.resync_after",
     "upstream.definitive_rejects",
+    "upstream.credentials.realm",
+    "upstream.credentials.user",
+    "upstream.credentials.password",
+    "registration.accept",
     "registration.min_expires",
     "registration.default_expires",
     "registration.max_expires",
@@ -24,6 +37,11 @@ pub const ALL: &[&str] = &[
     "registration.nat_expires",
     "registration.jitter",
     "registration.flow_match",
+    "digest.realm",
+    "digest.algorithms",
+    "digest.nonce_life",
+    "digest.users.name",
+    "digest.users.password",
     "limits.bindings_per_aor",
     "limits.overflow",
     "limits.bindings",
@@ -31,18 +49,40 @@ pub const ALL: &[&str] = &[
     "security.secret_file",
     "log.level",
     "log.format",
+    "domain.name",
+    "domain.aliases",
+    "domain.upstream_name",
+    "domain.mode",
+    "domain.insertion",
+    "domain.contact_style",
+    "domain.expires",
+    "domain.reauth_interval",
+    "domain.require_challenge",
+    "domain.registration.accept",
+    "domain.registration.min_expires",
+    "domain.registration.default_expires",
+    "domain.registration.max_expires",
+    "domain.registration.too_brief",
+    "domain.registration.nat_expires",
+    "domain.registration.jitter",
+    "domain.registration.flow_match",
+    "domain.digest.realm",
+    "domain.digest.algorithms",
+    "domain.digest.nonce_life",
+    "domain.digest.users.name",
+    "domain.digest.users.password",
 ];
 
 /// Why a key that a later version will have is refused by this one.
 #[must_use]
 pub fn not_yet(path: &str) -> Option<&'static str> {
-    match path {
+    match path.strip_prefix("domain.").unwrap_or(path) {
         "storage" => Some("bindings are kept in memory only, and are gone after a restart"),
-        "domain" => Some("all domains share one set of rules"),
-        "upstream.insertion" => Some("contacts are always rewritten (`contact` insertion)"),
-        "upstream.control_bind" | "upstream.trusted" => {
-            Some("the upstream peers are the addresses of `upstream.servers`")
-        }
+        "upstream.trusted" => Some("the upstream peers are the addresses of `upstream.servers`"),
+        "digest.users.ha1_md5"
+        | "digest.users.ha1_sha256"
+        | "digest.users.ha1_sha512_256"
+        | "digest.users_file" => Some("give the `password` of each user"),
         _ => None,
     }
 }
@@ -52,7 +92,8 @@ pub fn not_yet(path: &str) -> Option<&'static str> {
 pub fn nearest(path: &str) -> Option<&'static str> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let wanted = last(path);
-    if let Some(moved) = ALL.iter().find(|key| last(key) == wanted) {
+    let moved = ALL.iter().filter(|key| last(key) == wanted);
+    if let Some(moved) = moved.min_by_key(|key| Reverse(common_start(path, key))) {
         return Some(moved);
     }
     let candidates = ALL.iter().copied().chain(sections());
@@ -63,6 +104,10 @@ pub fn nearest(path: &str) -> Option<&'static str> {
 fn sections() -> impl Iterator<Item = &'static str> {
     ALL.iter()
         .filter_map(|key| key.split_once('.').map(|(section, _)| section))
+}
+
+fn common_start(a: &str, b: &str) -> usize {
+    a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
 }
 
 /// Levenshtein's distance in bytes.
@@ -109,6 +154,11 @@ mod tests {
             ("registration.minexpires", Some("registration.min_expires")),
             ("min_expires", Some("registration.min_expires")),
             ("upstream.min_expires", Some("registration.min_expires")),
+            (
+                "domain.max_expires",
+                Some("domain.registration.max_expires"),
+            ),
+            ("domain.mod", Some("domain.mode")),
             ("regstration", Some("registration")),
             ("modes", Some("mode")),
             ("foo", None),

@@ -6,12 +6,21 @@
 pub mod address;
 pub mod checked;
 mod cross;
+mod digest;
+mod domain;
+mod domain_rules;
 pub mod error;
 pub mod keys;
+mod lease;
+mod mask;
+mod naming;
 pub mod raw;
+mod registration;
 mod section;
 pub mod set;
+mod upstream;
 mod value;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

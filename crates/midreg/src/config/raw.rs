@@ -196,7 +196,7 @@ mod tests {
         let mode = document.root.entry("mode").expect("present");
         assert_eq!(mode.key_spot.line_column(), (2, 1));
         assert_eq!(mode.node.spot.line_column(), (2, 8));
-        assert_eq!(mode.node.spot.text(), "\"mirror\"");
+        assert_eq!(mode.node.spot.shown(), "\"mirror\"");
     }
 
     #[test]

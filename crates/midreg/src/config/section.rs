@@ -30,6 +30,7 @@ pub(crate) struct Complaint {
 pub(crate) struct Section<'t, 'f> {
     path: String,
     table: Option<&'t Table>,
+    spot: Option<&'t Spot>,
     asked: Vec<&'static str>,
     /// Where complaints go.
     pub(crate) faults: &'f mut Faults,
@@ -61,6 +62,7 @@ impl<'t, 'f> Section<'t, 'f> {
         Self {
             path: String::new(),
             table: Some(table),
+            spot: None,
             asked: Vec::new(),
             faults,
         }
@@ -116,18 +118,18 @@ impl<'t, 'f> Section<'t, 'f> {
         key: &'static str,
         read: impl FnOnce(&mut Section<'t, '_>) -> T,
     ) -> T {
-        let table = match self.take(key).map(|entry| &entry.node) {
+        let found = match self.take(key).map(|entry| &entry.node) {
             Some(Node {
                 value: Value::Table(table),
-                ..
-            }) => Some(table),
+                spot,
+            }) => Some((table, spot)),
             Some(node) => {
                 self.complain(key, &node.spot, Complaint::kind(&node.value, "a table"));
                 None
             }
             None => None,
         };
-        self.read_inner(key, table, read)
+        self.read_inner(key, found, read)
     }
 
     /// Reads each table of the array of tables `key`.
@@ -148,7 +150,9 @@ impl<'t, 'f> Section<'t, 'f> {
         for item in items {
             match &item.value {
                 Value::Table(table) => {
-                    all.push(self.read_inner(key, Some(table), |inner| read(inner, &item.spot)));
+                    all.push(self.read_inner(key, Some((table, &item.spot)), |inner| {
+                        read(inner, &item.spot)
+                    }));
                 }
                 value => self.complain(key, &item.spot, Complaint::kind(value, "a table")),
             }
@@ -156,10 +160,43 @@ impl<'t, 'f> Section<'t, 'f> {
         all
     }
 
-    /// Whether `key` is absent, rather than given and wrong.
+    /// Whether all of `keys` are there, be it with wrong values; reports those that are not, at the
+    /// place of the table.
+    pub(crate) fn needs(&mut self, keys: &[&str], spot: &Spot) -> bool {
+        let lacks = |key: &&&str| {
+            let entry = self.table.and_then(|table| table.entry(key));
+            entry.is_none()
+        };
+        let missing: Vec<String> = keys.iter().filter(lacks).map(|k| self.path_of(k)).collect();
+        for key in &missing {
+            self.faults
+                .push(Fault::error(spot, format!("`{key}` is missing")));
+        }
+        missing.is_empty()
+    }
+
+    /// Where the table stands; `None` when it was not given.
     #[must_use]
-    pub(crate) fn table_lacks(&self, key: &str) -> bool {
-        self.table.is_none_or(|table| table.entry(key).is_none())
+    pub(crate) fn spot(&self) -> Option<&'t Spot> {
+        self.spot
+    }
+
+    /// Where the first key other than `key` stands.
+    #[must_use]
+    pub(crate) fn first_beside(&self, key: &str) -> Option<&'t Spot> {
+        let mut entries = self.table?.entries.iter();
+        entries
+            .find(|entry| entry.key != key)
+            .map(|entry| &entry.key_spot)
+    }
+
+    /// The full name of a key of this table.
+    #[must_use]
+    pub(crate) fn path_of(&self, key: &str) -> String {
+        match self.path.as_str() {
+            "" => key.to_owned(),
+            path => format!("{path}.{key}"),
+        }
     }
 
     /// Reports every key that was not asked for.
@@ -175,13 +212,14 @@ impl<'t, 'f> Section<'t, 'f> {
     fn read_inner<T>(
         &mut self,
         key: &str,
-        table: Option<&'t Table>,
+        found: Option<(&'t Table, &'t Spot)>,
         read: impl FnOnce(&mut Section<'t, '_>) -> T,
     ) -> T {
         let path = self.path_of(key);
         let mut inner = Section {
             path,
-            table,
+            table: found.map(|(table, _)| table),
+            spot: found.map(|(_, spot)| spot),
             asked: Vec::new(),
             faults: &mut *self.faults,
         };
@@ -202,13 +240,6 @@ impl<'t, 'f> Section<'t, 'f> {
                 .label(complaint.label)
                 .help(complaint.help),
         );
-    }
-
-    fn path_of(&self, key: &str) -> String {
-        match self.path.as_str() {
-            "" => key.to_owned(),
-            path => format!("{path}.{key}"),
-        }
     }
 }
 

@@ -9,6 +9,9 @@ use engine::Seconds;
 use super::raw::{Node, Value};
 use super::section::Complaint;
 
+/// Every lifetime that is one.
+pub(crate) const ANY: RangeInclusive<Seconds> = 1..=Seconds::MAX;
+
 const DURATION_HELP: &str = "write seconds as a number, or a text such as \"30s\", \"5m\", \"2h\"";
 
 /// A lifetime in whole seconds: a number of seconds or a text with units.
@@ -107,6 +110,41 @@ pub(crate) fn text(node: &Node) -> Result<&str, Complaint> {
         Value::String(text) => Ok(text),
         value => Err(Complaint::kind(value, "a text in quotes")),
     }
+}
+
+/// A name that goes into a quoted string of a challenge or of its answer: one line, nothing in it
+/// to be escaped (RFC 3261 §25.1).
+///
+/// # Errors
+///
+/// Not such a text.
+pub(crate) fn name_text(node: &Node) -> Result<String, Complaint> {
+    let text = text(node)?;
+    if text.is_empty() {
+        return Err(Complaint::new("empty", "leave the key out instead"));
+    }
+    let bad = |c: char| c.is_control() || c == '"' || c == '\\';
+    if text.contains(bad) || text.len() > 200 {
+        let help = "one line of at most 200 bytes, without `\"` and `\\`";
+        return Err(Complaint::new("not fit for a challenge", help));
+    }
+    Ok(text.to_owned())
+}
+
+/// A password. Complaints do not repeat it.
+///
+/// # Errors
+///
+/// Empty, or no text of one line.
+pub(crate) fn password(node: &Node) -> Result<String, Complaint> {
+    let text = text(node)?;
+    if text.is_empty() {
+        return Err(Complaint::new("empty", "a password has characters"));
+    }
+    if text.contains(char::is_control) {
+        return Err(Complaint::new("not one line", "a password is one line"));
+    }
+    Ok(text.to_owned())
 }
 
 /// One of several names.

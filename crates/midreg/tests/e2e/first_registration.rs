@@ -14,6 +14,11 @@ fn challenge_is_passed_through_in_mirror_mode() {
     challenge_is_passed_through(Mode::Mirror);
 }
 
+#[test]
+fn challenge_is_passed_through_in_aor_mode() {
+    challenge_is_passed_through(Mode::Aor);
+}
+
 fn challenge_is_passed_through(mode: Mode) {
     let kamailio = Kamailio::start(Settings::default());
     let midreg = Midreg::start(mode, kamailio.address(), &["upstream.expires=7200"]);
@@ -56,7 +61,7 @@ fn challenge_is_passed_through(mode: Mode) {
         "calls must come to midreg: {bindings:?}"
     );
     let lease = match mode {
-        Mode::Contact => 7000..=7200,
+        Mode::Contact | Mode::Aor => 7000..=7200,
         Mode::Mirror => 30..=60,
     };
     assert!(lease.contains(&bindings[0].expires), "{bindings:?}");
@@ -70,6 +75,11 @@ fn wrong_password_gets_nowhere_in_contact_mode() {
 #[test]
 fn wrong_password_gets_nowhere_in_mirror_mode() {
     wrong_password_gets_nowhere(Mode::Mirror);
+}
+
+#[test]
+fn wrong_password_gets_nowhere_in_aor_mode() {
+    wrong_password_gets_nowhere(Mode::Aor);
 }
 
 fn wrong_password_gets_nowhere(mode: Mode) {

@@ -16,6 +16,11 @@ fn phone_that_leaves_is_removed_in_mirror_mode() {
     phone_that_leaves_is_removed(Mode::Mirror);
 }
 
+#[test]
+fn phone_that_leaves_is_removed_in_aor_mode() {
+    phone_that_leaves_is_removed(Mode::Aor);
+}
+
 fn phone_that_leaves_is_removed(mode: Mode) {
     let kamailio = Kamailio::start(Settings::default());
     let midreg = Midreg::start(mode, kamailio.address(), &[]);

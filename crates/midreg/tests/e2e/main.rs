@@ -12,4 +12,5 @@ mod outage;
 mod rig;
 mod several_contacts;
 mod softphone;
+mod standalone;
 mod straight;

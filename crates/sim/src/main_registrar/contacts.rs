@@ -11,6 +11,8 @@ pub(super) struct Contacts(Vec<Held>);
 /// A contact that it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
+    /// What names the device behind it.
+    pub handle: String,
     /// The URI as it was registered.
     pub uri: String,
     /// The whole Contact value as it was registered.
@@ -25,7 +27,6 @@ pub struct Held {
 
 /// One contact that a REGISTER asks for.
 pub(super) struct Asked {
-    /// What names the device behind it.
     pub(super) handle: String,
     pub(super) uri: String,
     pub(super) value: String,
@@ -81,6 +82,7 @@ impl Contacts {
                 continue;
             }
             let held = Held {
+                handle: asked.handle.clone(),
                 uri: asked.uri.clone(),
                 value: asked.value.clone(),
                 until: order.now.plus_seconds(asked.expires),

@@ -82,6 +82,7 @@ impl MainRegistrar {
     pub fn hold(&mut self, aor: &str, uri: &str, until: Mono) {
         let table = self.tables.entry(aor.to_owned()).or_default();
         table.push(Held {
+            handle: handle(uri, None).to_owned(),
             uri: uri.to_owned(),
             value: format!("<{uri}>"),
             until,

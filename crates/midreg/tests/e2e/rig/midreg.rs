@@ -8,6 +8,9 @@ use tempfile::TempDir;
 use super::process::Process;
 use super::{PROMPT, Port};
 
+/// Exit code of a program that does not like its configuration.
+const BAD_CONFIG: i32 = 2;
+
 /// How registrations relate to the main registrar's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -15,13 +18,15 @@ pub(crate) enum Mode {
     Mirror,
     /// One stretched lease per device; refreshes are absorbed.
     Contact,
+    /// One stretched lease per user, shared by all devices.
+    Aor,
 }
 
 /// A running mid-registrar. Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Midreg {
     port: Port,
-    _process: Process,
+    process: Process,
     _directory: TempDir,
 }
 
@@ -38,35 +43,34 @@ impl Midreg {
         upstream: SocketAddr,
         settings: &[&str],
     ) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let listen = format!("udp://{}", port.address());
         let upstream = format!("sip:{upstream}");
         let mode = match mode {
             Mode::Mirror => "mirror",
             Mode::Contact => "contact",
+            Mode::Aor => "aor",
         };
-        let mut arguments = vec![
-            "run",
-            "--listen",
-            &listen,
-            "--upstream",
-            &upstream,
-            "--mode",
-            mode,
-        ];
-        // Short lifetimes keep the tests short.
-        if !settings
-            .iter()
-            .any(|setting| setting.starts_with("registration.min_expires="))
-        {
-            arguments.extend(["--set", "registration.min_expires=1"]);
-        }
-        arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
-        let process = Process::start(
-            Path::new(env!("CARGO_BIN_EXE_midreg")),
-            &arguments,
-            directory.path(),
-        );
+        Self::serve(port, &["--upstream", &upstream, "--mode", mode], settings)
+    }
+
+    /// Starts one that has no main registrar: it is the registrar.
+    pub(crate) fn alone(settings: &[&str]) -> Self {
+        Self::serve(Port::reserve(), &[], settings)
+    }
+
+    /// Starts one that has no main registrar and does not serve: it says why, and ends. Returns what it says.
+    ///
+    /// # Panics
+    /// If it goes on, or ends for another reason than its configuration.
+    pub(crate) fn refuses_alone(settings: &[&str]) -> Vec<String> {
+        let (port, directory) = (Port::reserve(), directory());
+        let (status, lines) = run(&port, &directory, &[], settings).finish(PROMPT);
+        assert_eq!(status.code(), Some(BAD_CONFIG), "{lines:?}");
+        lines
+    }
+
+    fn serve(port: Port, options: &[&str], settings: &[&str]) -> Self {
+        let directory = directory();
+        let process = run(&port, &directory, options, settings);
         process.wait_for("it is ready", PROMPT, |lines| {
             lines
                 .iter()
@@ -75,7 +79,7 @@ impl Midreg {
         });
         Self {
             port,
-            _process: process,
+            process,
             _directory: directory,
         }
     }
@@ -84,4 +88,32 @@ impl Midreg {
     pub(crate) fn address(&self) -> SocketAddr {
         self.port.address()
     }
+
+    /// What it has written so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.process.lines()
+    }
+}
+
+fn directory() -> TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+fn run(port: &Port, directory: &TempDir, options: &[&str], settings: &[&str]) -> Process {
+    let listen = format!("udp://{}", port.address());
+    let mut arguments = vec!["run", "--listen", &listen];
+    arguments.extend(options);
+    // Short lifetimes keep the tests short.
+    if !settings
+        .iter()
+        .any(|setting| setting.starts_with("registration.min_expires="))
+    {
+        arguments.extend(["--set", "registration.min_expires=1"]);
+    }
+    arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
+    Process::start(
+        Path::new(env!("CARGO_BIN_EXE_midreg")),
+        &arguments,
+        directory.path(),
+    )
 }

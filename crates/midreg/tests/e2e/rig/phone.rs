@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::process::Process;
+use super::script::Identity;
 use super::{DOMAIN, PROMPT, Port, Reply, Script, program};
 
 /// How long SIPp waits for one answer: longer than midreg waits for the main registrar (8 s), shorter than Timer F.
@@ -20,6 +21,7 @@ const ANSWER: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Phone {
     user: String,
+    domain: String,
     password: String,
     port: Port,
     call_id: String,
@@ -30,16 +32,26 @@ pub(crate) struct Phone {
 impl Phone {
     /// A phone with the right password.
     pub(crate) fn of(user: &str) -> Self {
-        Self::with_password(user, &format!("pw-{user}"))
+        Self::at(user, DOMAIN)
+    }
+
+    /// A phone of a user of another domain, with the right password.
+    pub(crate) fn at(user: &str, domain: &str) -> Self {
+        Self::new(user, domain, format!("pw-{user}"))
     }
 
     /// A phone with a password of its own.
     pub(crate) fn with_password(user: &str, password: &str) -> Self {
+        Self::new(user, DOMAIN, password.to_owned())
+    }
+
+    fn new(user: &str, domain: &str, password: String) -> Self {
         let port = Port::reserve();
         let number = port.address().port();
         Self {
             user: user.to_owned(),
-            password: password.to_owned(),
+            domain: domain.to_owned(),
+            password,
             port,
             call_id: format!("{user}-{number}-{}", std::process::id()),
             tag: format!("tag{number}"),
@@ -81,6 +93,20 @@ impl Phone {
     /// If it goes otherwise.
     pub(crate) fn leave(&mut self, contact_lines: &str, server: SocketAddr) -> Reply {
         self.prove(contact_lines, server)
+    }
+
+    /// De-registers itself, with its password where it is asked for one: who knows it well may not ask. Returns the 200.
+    ///
+    /// # Panics
+    /// If it goes otherwise.
+    pub(crate) fn unregister(&mut self, server: SocketAddr) -> Reply {
+        let contact = self.contact(0);
+        let goodbye = Script::default().register(&contact).expect_either(401, 200);
+        let answer = self.play(&goodbye, server).pop().expect("an answer");
+        match answer.status {
+            200 => answer,
+            _ => self.leave(&contact, server),
+        }
     }
 
     /// Tries to register every half second, as long as it is told 503, until it is challenged.
@@ -125,7 +151,12 @@ impl Phone {
     /// If anything goes otherwise than the script says; the message shows what SIPp has to say.
     pub(crate) fn play(&mut self, script: &Script, server: SocketAddr) -> Vec<Reply> {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let scenario = script.scenario(&self.user, &self.tag, &self.password);
+        let scenario = script.scenario(&Identity {
+            user: &self.user,
+            domain: &self.domain,
+            tag: &self.tag,
+            password: &self.password,
+        });
         fs::write(directory.path().join("scenario.xml"), scenario).expect("write the scenario");
         let sipp = Process::start(
             &program::installed("sipp"),
@@ -157,14 +188,17 @@ impl Phone {
     /// No value has a space in it.
     fn arguments(&self, server: SocketAddr) -> Vec<String> {
         let Self {
-            call_id, next_cseq, ..
+            domain,
+            call_id,
+            next_cseq,
+            ..
         } = self;
         let (host, port) = (self.address().ip(), self.address().port());
         let patience = ANSWER.as_millis();
         let options = [
             // One call, and at once: the first call comes after a period of the call rate.
             format!("{server} -sf scenario.xml -m 1 -l 1 -r 100 -nostdin"),
-            format!("-i {host} -bind_local -p {port} -auth_uri {DOMAIN}"),
+            format!("-i {host} -bind_local -p {port} -auth_uri {domain}"),
             format!("-cid_str {call_id} -base_cseq {next_cseq}"),
             "-trace_err -error_file errors -trace_msg -message_file messages".to_owned(),
             // An unexpected answer ends the run, and no BYE is sent after it. A slow machine does not.

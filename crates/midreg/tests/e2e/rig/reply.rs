@@ -71,6 +71,11 @@ impl Reply {
             .collect()
     }
 
+    /// The URIs of all Contacts.
+    pub(crate) fn uris(&self) -> Vec<String> {
+        self.contacts().into_iter().map(|(uri, _)| uri).collect()
+    }
+
     /// True if the reply asks for digest credentials of the users' realm.
     pub(crate) fn challenges(&self) -> bool {
         self.status == 401

@@ -4,8 +4,6 @@ use std::fmt::Write as _;
 use std::iter;
 use std::time::Duration;
 
-use super::DOMAIN;
-
 /// The steps of a phone. SIPp fails the moment anything else than the expected answer arrives.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
@@ -98,8 +96,8 @@ impl Script {
             .sum()
     }
 
-    /// The SIPp scenario for a user whose From-tag and password are given.
-    pub(super) fn scenario(&self, user: &str, tag: &str, password: &str) -> String {
+    /// The SIPp scenario for a phone.
+    pub(super) fn scenario(&self, phone: &Identity<'_>) -> String {
         let mut xml =
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"phone\">\n".to_owned();
         for (label, step) in self.steps.iter().enumerate() {
@@ -108,18 +106,8 @@ impl Script {
                     contact_lines,
                     credentials,
                 } => {
-                    let authorization = match credentials {
-                        Credentials::Withheld => String::new(),
-                        Credentials::Shown => {
-                            format!("[authentication username={user} password={password}]\n")
-                        }
-                    };
-                    let identity = Identity { user, tag };
-                    write!(
-                        xml,
-                        "{}",
-                        send(&identity, contact_lines.trim_end(), &authorization)
-                    )
+                    let contact_lines = contact_lines.trim_end();
+                    write!(xml, "{}", send(phone, contact_lines, *credentials))
                 }
                 Step::Expect(status) => write!(xml, "{}", receive(*status)),
                 Step::ExpectEither(status, other) => {
@@ -140,20 +128,36 @@ impl Script {
     }
 }
 
-struct Identity<'a> {
-    user: &'a str,
-    tag: &'a str,
+/// What a phone says of itself.
+pub(super) struct Identity<'a> {
+    pub(super) user: &'a str,
+    pub(super) domain: &'a str,
+    /// From-tag.
+    pub(super) tag: &'a str,
+    pub(super) password: &'a str,
 }
 
 /// `retrans`: T1 of RFC 3261 §17.1.2.2.
-fn send(Identity { user, tag }: &Identity<'_>, contact_lines: &str, authorization: &str) -> String {
+fn send(phone: &Identity<'_>, contact_lines: &str, credentials: Credentials) -> String {
+    let Identity {
+        user,
+        domain,
+        tag,
+        password,
+    } = phone;
+    let authorization = match credentials {
+        Credentials::Withheld => String::new(),
+        Credentials::Shown => {
+            format!("[authentication username={user} password={password}]\n")
+        }
+    };
     format!(
         "<send retrans=\"500\"><![CDATA[\n\
-         REGISTER sip:{DOMAIN} SIP/2.0\n\
+         REGISTER sip:{domain} SIP/2.0\n\
          Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport\n\
          Max-Forwards: 70\n\
-         From: <sip:{user}@{DOMAIN}>;tag={tag}\n\
-         To: <sip:{user}@{DOMAIN}>\n\
+         From: <sip:{user}@{domain}>;tag={tag}\n\
+         To: <sip:{user}@{domain}>\n\
          Call-ID: [call_id]\n\
          CSeq: [cseq] REGISTER\n\
          {contact_lines}\n\

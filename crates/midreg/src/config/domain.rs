@@ -1,0 +1,202 @@
+//! `DomainKeys`: one `[[domain]]`, and what it inherits from the rest of the file.
+
+use std::sync::Arc;
+
+use engine::policy::{DigestPolicy, DomainPolicy, Mode, Naming, RegistrationPolicy};
+
+use super::address::domain_text;
+use super::digest::DigestKeys;
+use super::error::{Faults, Spot};
+use super::lease::LeaseKeys;
+use super::naming::NamingKeys;
+use super::raw::Node;
+use super::registration::{Accept, Registration};
+use super::section::{Complaint, Given, Section};
+use super::value::{choice, text};
+
+/// A `[[domain]]` as it was given.
+pub(crate) struct DomainKeys {
+    /// `name`.
+    pub(crate) name: Given<String>,
+    /// `aliases`.
+    pub(crate) aliases: Vec<Given<String>>,
+    /// `upstream_name`.
+    pub(crate) upstream_name: Option<Given<String>>,
+    /// `mode`.
+    pub(crate) mode: Option<Given<Mode>>,
+    /// The keys that `[upstream]` has too.
+    pub(crate) lease: LeaseKeys,
+    registration: Registration,
+    digest: DigestKeys,
+}
+
+/// What holds where a domain says nothing, and for domains that are not listed.
+pub(crate) struct Defaults {
+    /// `mode`, where it was given.
+    pub(crate) given_mode: Option<Given<Mode>>,
+    /// The mode that holds.
+    pub(crate) mode: Mode,
+    /// The keys of `[upstream]`.
+    pub(crate) lease: LeaseKeys,
+    /// `[registration]`.
+    pub(crate) registration: Registration,
+    /// `[digest]`.
+    pub(crate) digest: DigestKeys,
+}
+
+/// What holds for one domain or for those that are not listed, and where that was said: what the
+/// rules look at.
+pub(crate) struct Scope<'k> {
+    /// The domain; `None` for those that are not listed.
+    pub(crate) domain: Option<&'k DomainKeys>,
+    /// The keys about leases that were given for it alone.
+    pub(crate) lease: &'k LeaseKeys,
+    /// The mode, where it was given for it alone.
+    pub(crate) mode: Option<&'k Given<Mode>>,
+    /// Who may register where nobody else decides it.
+    pub(crate) accept: Accept,
+    /// What the engine is told.
+    pub(crate) policy: DomainPolicy,
+}
+
+impl DomainKeys {
+    /// Reads one; without a name it is none.
+    pub(crate) fn read(
+        section: &mut Section<'_, '_>,
+        spot: &Spot,
+        base: &RegistrationPolicy,
+    ) -> Option<Self> {
+        section.needs(&["name"], spot);
+        let name = section.value("name", domain_name);
+        let aliases = section.list("aliases", domain_name).unwrap_or_default();
+        let upstream_name = section.value("upstream_name", domain_name);
+        let mode = section.value("mode", mode);
+        let lease = LeaseKeys::read(section);
+        let registration = section.section("registration", |s| Registration::read(s, base));
+        let digest = section.section("digest", DigestKeys::read);
+        Some(Self {
+            name: name?,
+            aliases,
+            upstream_name,
+            mode,
+            lease,
+            registration,
+            digest,
+        })
+    }
+
+    /// What holds for it.
+    pub(crate) fn scope<'k>(
+        &'k self,
+        defaults: &'k Defaults,
+        inherited: Option<&Arc<DigestPolicy>>,
+        faults: &mut Faults,
+    ) -> Scope<'k> {
+        let own = self
+            .digest
+            .policy(&defaults.digest, Some(&self.name.value), faults);
+        let upstream_name = self.upstream_name.as_ref().map(|given| &given.value);
+        let other = upstream_name.filter(|name| **name != self.name.value);
+        let mut policy = DomainPolicy {
+            mode: self
+                .mode
+                .as_ref()
+                .map_or(defaults.mode, |given| given.value),
+            registration: self.registration.policy.clone(),
+            digest: own.or_else(|| inherited.cloned()),
+            upstream_name: other.map(|name| name.as_str().into()),
+            ..DomainPolicy::default()
+        };
+        self.lease.over(&defaults.lease).apply(&mut policy);
+        let accept = self.registration.accept.as_ref();
+        let accept = accept.or(defaults.registration.accept.as_ref());
+        Scope {
+            domain: Some(self),
+            lease: &self.lease,
+            mode: self.mode.as_ref(),
+            accept: accept.map_or(Accept::Proved, |given| given.value),
+            policy,
+        }
+    }
+
+    /// Its digest table.
+    pub(crate) fn digest(&self) -> &DigestKeys {
+        &self.digest
+    }
+
+    /// Where it says who is accepted.
+    pub(crate) fn accept(&self) -> Option<&Given<Accept>> {
+        self.registration.accept.as_ref()
+    }
+}
+
+impl Defaults {
+    /// What holds for domains that are not listed.
+    pub(crate) fn scope(&self, digest: Option<Arc<DigestPolicy>>) -> Scope<'_> {
+        let mut policy = DomainPolicy {
+            mode: self.mode,
+            registration: self.registration.policy.clone(),
+            digest,
+            ..DomainPolicy::default()
+        };
+        self.lease.apply(&mut policy);
+        let accept = self.registration.accept.as_ref();
+        Scope {
+            domain: None,
+            lease: &self.lease,
+            mode: self.given_mode.as_ref(),
+            accept: accept.map_or(Accept::Proved, |given| given.value),
+            policy,
+        }
+    }
+}
+
+/// All domains, the unlisted ones first, in a form that rules can look at.
+pub(crate) fn scopes<'k>(
+    defaults: &'k Defaults,
+    domains: &'k [DomainKeys],
+    faults: &mut Faults,
+) -> Vec<Scope<'k>> {
+    let general = defaults.digest.policy(&defaults.digest, None, faults);
+    let mut scopes: Vec<Scope<'k>> = Vec::with_capacity(domains.len() + 1);
+    for domain in domains {
+        scopes.push(domain.scope(defaults, general.as_ref(), faults));
+    }
+    let anybody = |given: &Given<Accept>| given.value == Accept::Anybody;
+    let open = defaults.registration.accept.as_ref().is_some_and(anybody);
+    let closed = defaults.mode == Mode::Standalone && !domains.is_empty() && !open;
+    let general = general.or_else(|| closed.then(|| defaults.digest.closed()));
+    scopes.insert(0, defaults.scope(general));
+    scopes
+}
+
+/// How names become AoRs, in the engine's words.
+pub(crate) fn naming(keys: &NamingKeys, domains: &[DomainKeys]) -> Naming {
+    let of_domain = |domain: &DomainKeys| {
+        let name: Box<str> = domain.name.value.as_str().into();
+        let pair = move |alias: &Given<String>| (alias.value.as_str().into(), name.clone());
+        domain.aliases.iter().map(pair).collect::<Vec<_>>()
+    };
+    let mut aliases: Vec<(Box<str>, Box<str>)> = domains.iter().flat_map(of_domain).collect();
+    aliases.sort();
+    let prefixes = keys.strip_prefixes.iter();
+    Naming {
+        strip_prefixes: prefixes.map(|given| given.value.as_str().into()).collect(),
+        aliases,
+        user_case: keys.user_case(),
+    }
+}
+
+/// The name of a mode.
+pub(crate) fn mode(node: &Node) -> Result<Mode, Complaint> {
+    choice(&[
+        ("contact", Mode::Contact),
+        ("mirror", Mode::Mirror),
+        ("aor", Mode::Aor),
+        ("standalone", Mode::Standalone),
+    ])(node)
+}
+
+fn domain_name(node: &Node) -> Result<String, Complaint> {
+    domain_text(text(node)?)
+}

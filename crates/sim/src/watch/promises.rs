@@ -1,0 +1,126 @@
+//! Promises: none beyond what is usable of a lease, no lease longer than granted (R4), and none
+//! that the store could not repeat after a crash (ADR 0007).
+
+use engine::command::BindingView;
+
+use super::{Leg, Passing, Shadow, Sight, seconds};
+use crate::store::Row;
+
+/// A 200 promises no more than the leases carry, and its receiver no more than the store knows.
+pub(super) fn of_answer(
+    passing: Passing<'_>,
+    shadow: &Shadow,
+    sight: Sight<'_>,
+) -> Result<(), String> {
+    let Passing { packet, facts } = passing;
+    let (Some(leg), 200) = (shadow.leg(&facts.branch), facts.status) else {
+        return Ok(());
+    };
+    if leg.facts.only_removes() {
+        return removal(passing, leg, sight);
+    }
+    if !leg.facts.wants_something() {
+        return Ok(());
+    }
+    let bindings = sight.rig.bindings(&facts.aor);
+    for listed in &facts.contacts {
+        let promised = listed.expires.unwrap_or(0);
+        let known = || {
+            bindings
+                .iter()
+                .filter(|binding| binding.contact == listed.uri)
+        };
+        if known().next().is_none() || promised == 0 {
+            continue;
+        }
+        let now = sight.rig.now();
+        let usable = known().filter_map(|binding| {
+            let granted = shadow.granted(&sight.handle(&facts.aor, binding))?;
+            Some(granted.usable(now))
+        });
+        let usable = usable.max().unwrap_or(0);
+        if leg.is_leased() && promised > usable {
+            let uri = &listed.uri;
+            return Err(format!(
+                "{uri} is promised {promised} s where {usable} s are usable"
+            ));
+        }
+        // Of two with one Contact the requester's own is listed first.
+        if facts.listed(&listed.uri) != Some(listed) {
+            continue;
+        }
+        for own in known().filter(|binding| binding.remote == packet.to) {
+            let durable = sight.rig.store().row(own.id).map_or(0, |row| row.granted);
+            if promised > durable {
+                let uri = &listed.uri;
+                return Err(format!(
+                    "{uri} is promised {promised} s, the store knows of {durable} s"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Who is told that he is gone, and was there when he asked, is gone in the store as well. A store
+/// that failed may keep the row of somebody whose end nobody was told of.
+fn removal(passing: Passing<'_>, leg: &Leg, sight: Sight<'_>) -> Result<(), String> {
+    let Passing { packet, facts } = passing;
+    if sight.rig.store().failures() > 0 {
+        return Ok(());
+    }
+    let bindings = sight.rig.bindings(&facts.aor);
+    let lives = |row: &Row| {
+        let mut bindings = bindings.iter();
+        bindings.any(|binding| binding.contact == row.contact && binding.remote == row.remote)
+    };
+    let mut rows = sight.rig.store().rows();
+    let left = rows.find(|row| {
+        let meant = leg.bound.contains(&row.contact);
+        row.aor == facts.aor && row.remote == packet.to && meant && !lives(row)
+    });
+    match left {
+        Some(row) => Err(format!(
+            "{} has left, and the store does not know",
+            row.contact
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A binding promises no more than its lease, and its lease is no longer than what was granted.
+pub(super) fn of_binding(
+    aor: &str,
+    binding: &BindingView,
+    shadow: &Shadow,
+    sight: Sight<'_>,
+) -> Result<(), String> {
+    let contact = &binding.contact;
+    if binding.expires_in > binding.lease_left {
+        return Err(format!("{contact} is promised more than its lease"));
+    }
+    if !sight.leases(aor) {
+        return Ok(());
+    }
+    match shadow.granted(&sight.handle(aor, binding)) {
+        None => Err(format!("nothing was granted to {contact}")),
+        Some(granted) if seconds(granted.until) < u64::from(binding.lease_left) => {
+            Err(format!("the lease of {contact} is longer than granted"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// At a crash: who was told of a promise that still runs is in the store.
+pub(super) fn survive(aor: &str, shadow: &Shadow, sight: Sight<'_>) -> Result<(), String> {
+    for binding in sight.rig.bindings(aor) {
+        let told = shadow.was_told(aor, &binding.contact, binding.remote);
+        if told && sight.rig.store().row(binding.id).is_none() {
+            return Err(format!(
+                "the promise to {} did not survive",
+                binding.contact
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! Proof: nothing is bound and nobody is promised anything but by the main registrar's word about
+//! this AoR, this contact and this flow (R1, R2, D9), and old requests without credentials commit
+//! nothing (R11).
+
+use engine::command::BindingView;
+use engine::policy::Mode;
+
+use super::{Passing, Shadow, Sight};
+
+/// A 200 that promises something goes to a flow that was proved.
+pub(super) fn of_answer(
+    passing: Passing<'_>,
+    shadow: &Shadow,
+    sight: Sight<'_>,
+) -> Result<(), String> {
+    let Passing { packet, facts } = passing;
+    let (Some(leg), 200) = (shadow.leg(&facts.branch), facts.status) else {
+        return Ok(());
+    };
+    if !leg.facts.wants_something() {
+        return Ok(());
+    }
+    let (aor, domain) = (&facts.aor, sight.domain(&facts.aor));
+    if !shadow.is_proved(aor, packet.to, domain.registration.flow_match) {
+        return Err(format!("{} is no proved flow of {aor}", packet.to));
+    }
+    let told_before = leg.answer == Some(200);
+    let old = leg.is_old && leg.facts.authorization.is_none() && !told_before;
+    if old && leg.verdict == Some(200) && leg.mode != Mode::Mirror {
+        let cseq = facts.cseq;
+        return Err(format!(
+            "CSeq {cseq} of {aor} is old, proves nothing, and was accepted"
+        ));
+    }
+    Ok(())
+}
+
+/// What is bound was accepted as it is.
+pub(super) fn of_binding(
+    aor: &str,
+    binding: &BindingView,
+    shadow: &Shadow,
+    sight: Sight<'_>,
+) -> Result<(), String> {
+    let rule = sight.domain(aor).registration.flow_match;
+    let key = (aor, binding.contact.as_str(), binding.remote);
+    match shadow.is_accepted(key, rule) {
+        true => Ok(()),
+        false => Err(format!(
+            "{} at {} was never accepted",
+            binding.contact, binding.remote
+        )),
+    }
+}

@@ -1,0 +1,317 @@
+//! `Shadow`: what is true, as told by the messages alone: who asked what, what the main registrars
+//! granted and to whom, and what devices were told.
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::policy::{FlowMatch, Mode};
+use engine::{Mono, Seconds};
+
+use super::{Passing, Sight};
+use crate::digest;
+use crate::facts::Facts;
+use crate::handle::handle;
+use crate::main_registrar::PASSWORD;
+
+/// An answer that comes later than this after its request may have met nobody who waited for it.
+const PATIENCE: u64 = 8_000;
+
+/// An account of what crossed the wires.
+#[derive(Debug, Default)]
+pub struct Shadow {
+    /// REGISTERs of devices, by branch.
+    legs: BTreeMap<String, Leg>,
+    /// Our own REGISTERs, by branch.
+    sent: BTreeMap<String, Sent>,
+    /// What the main registrars granted, by handle.
+    leases: BTreeMap<String, Granted>,
+    /// Contacts that were accepted, with the AoR and the flow they came by.
+    accepted: BTreeSet<(String, String, SocketAddr)>,
+    accepted_from: BTreeSet<(String, String, IpAddr)>,
+    /// Flows on which something was accepted for an AoR.
+    proved: BTreeSet<(String, SocketAddr)>,
+    proved_from: BTreeSet<(String, IpAddr)>,
+    /// Highest CSeq that was answered 200, by Call-ID.
+    heights: BTreeMap<String, u32>,
+    /// Nonces that we issued ourselves.
+    nonces: BTreeSet<String>,
+    /// Who was answered 200 for what since the engine began.
+    told: BTreeSet<(String, String, SocketAddr)>,
+}
+
+/// A REGISTER of a device.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    /// What it says.
+    pub facts: Facts,
+    /// The mode of its domain when it arrived.
+    pub mode: Mode,
+    /// Who sent it.
+    pub senders: BTreeSet<SocketAddr>,
+    /// When it arrived first.
+    pub arrived: Mono,
+    /// What the main registrar answered.
+    pub verdict: Option<u16>,
+    /// What the device was answered.
+    pub answer: Option<u16>,
+    /// Its contacts that were bound when it arrived.
+    pub bound: Vec<String>,
+    /// Whether it came after a later one of its Call-ID had been accepted, of a contact that was
+    /// bound then.
+    pub is_old: bool,
+}
+
+/// A REGISTER that we sent.
+#[derive(Debug)]
+struct Sent {
+    facts: Facts,
+    at: Mono,
+    answer: Option<u16>,
+}
+
+/// What a main registrar granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// For how long.
+    pub seconds: Seconds,
+    /// Until when, counted from when we asked.
+    pub until: Mono,
+}
+
+impl Leg {
+    /// Whether lifetimes are ours to decide, on a lease.
+    pub(super) const fn is_leased(&self) -> bool {
+        matches!(self.mode, Mode::Contact | Mode::Aor)
+    }
+}
+
+impl Granted {
+    /// What may be promised on it: what is left, less 2 %, at least 1 s and at most 30 s.
+    #[must_use]
+    pub fn usable(&self, now: Mono) -> Seconds {
+        let margin = (self.seconds / 50).clamp(1, 30);
+        self.until.seconds_after(now).saturating_sub(margin)
+    }
+}
+
+impl Shadow {
+    /// The REGISTER of a device with this branch.
+    #[must_use]
+    pub fn leg(&self, branch: &str) -> Option<&Leg> {
+        self.legs.get(branch)
+    }
+
+    /// The REGISTERs for a contact that came from an address.
+    pub(super) fn legs_of(&self, contact: &str, flow: SocketAddr) -> impl Iterator<Item = &Leg> {
+        let legs = self.legs.values();
+        legs.filter(move |leg| leg.senders.contains(&flow) && leg.facts.listed(contact).is_some())
+    }
+
+    /// What is granted to a handle.
+    #[must_use]
+    pub fn granted(&self, handle: &str) -> Option<Granted> {
+        self.leases.get(handle).copied()
+    }
+
+    /// The highest CSeq of a Call-ID that was answered 200.
+    #[must_use]
+    pub fn height(&self, call_id: &str) -> u32 {
+        self.heights.get(call_id).copied().unwrap_or(0)
+    }
+
+    /// Whether a contact of an AoR was ever accepted on this flow.
+    #[must_use]
+    pub fn is_accepted(&self, key: (&str, &str, SocketAddr), rule: FlowMatch) -> bool {
+        let (aor, contact, flow) = (key.0.to_owned(), key.1.to_owned(), key.2);
+        match rule {
+            FlowMatch::Exact => self.accepted.contains(&(aor, contact, flow)),
+            FlowMatch::Address => self.accepted_from.contains(&(aor, contact, flow.ip())),
+        }
+    }
+
+    /// Whether anything of an AoR was ever accepted on this flow.
+    #[must_use]
+    pub fn is_proved(&self, aor: &str, flow: SocketAddr, rule: FlowMatch) -> bool {
+        match rule {
+            FlowMatch::Exact => self.proved.contains(&(aor.to_owned(), flow)),
+            FlowMatch::Address => self.proved_from.contains(&(aor.to_owned(), flow.ip())),
+        }
+    }
+
+    /// Whether a contact of an AoR was answered 200 on this flow, since the engine began.
+    #[must_use]
+    pub fn was_told(&self, aor: &str, contact: &str, flow: SocketAddr) -> bool {
+        self.told
+            .contains(&(aor.to_owned(), contact.to_owned(), flow))
+    }
+
+    /// A REGISTER of a device arrived.
+    pub(super) fn device_asks(&mut self, passing: Passing<'_>, sight: Sight<'_>) {
+        let Passing { packet, facts } = passing;
+        if let Some(leg) = self.legs.get_mut(&facts.branch) {
+            leg.senders.insert(packet.from);
+            return;
+        }
+        let later = self.height(&facts.call_id) > facts.cseq;
+        let bindings = sight.rig.bindings(&facts.aor).into_iter();
+        let bound: Vec<String> = bindings
+            .map(|binding| binding.contact)
+            .filter(|uri| facts.star || facts.listed(uri).is_some())
+            .collect();
+        let mode = sight.domain(&facts.aor).mode;
+        let leg = Leg {
+            facts: facts.clone(),
+            mode,
+            senders: BTreeSet::from([packet.from]),
+            arrived: sight.rig.now(),
+            verdict: None,
+            answer: None,
+            is_old: later && !bound.is_empty(),
+            bound,
+        };
+        let at_home = mode == Mode::Standalone && self.knows(facts);
+        self.legs.insert(facts.branch.clone(), leg);
+        if at_home {
+            self.accept(&facts.branch);
+        }
+    }
+
+    /// We sent a REGISTER. Whether it is the first copy of it.
+    pub(super) fn we_ask(&mut self, passing: Passing<'_>, now: Mono) -> bool {
+        let facts = passing.facts;
+        let sent = Sent {
+            facts: facts.clone(),
+            at: now,
+            answer: None,
+        };
+        match self.sent.entry(facts.branch.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(sent);
+                true
+            }
+            Entry::Occupied(_) => false,
+        }
+    }
+
+    /// The answer to a REGISTER of ours arrived.
+    pub(super) fn main_answers(&mut self, passing: Passing<'_>, sight: Sight<'_>) {
+        let (facts, now) = (passing.facts, sight.rig.now());
+        let Some(sent) = self.sent.get_mut(&facts.branch) else {
+            return;
+        };
+        if !facts.is_final() || sent.answer.is_some() {
+            return;
+        }
+        sent.answer = Some(facts.status);
+        let late = now.0.saturating_sub(sent.at.0) >= PATIENCE;
+        let (request, at) = (sent.facts.clone(), sent.at);
+        if let Some(leg) = request.leg.as_ref().and_then(|leg| self.legs.get_mut(leg)) {
+            leg.verdict = Some(facts.status);
+        }
+        if facts.status != 200 {
+            return;
+        }
+        self.grant(&request, facts, (at, late));
+        match &request.leg {
+            Some(leg) => self.accept(&leg.clone()),
+            None => self.accept_unmarked(&request.aor),
+        }
+    }
+
+    /// We answered a device.
+    pub(super) fn we_answer(&mut self, passing: Passing<'_>) {
+        let facts = passing.facts;
+        let Some(leg) = self.legs.get_mut(&facts.branch) else {
+            return;
+        };
+        leg.answer = Some(facts.status);
+        if facts.status == 200 {
+            let height = self.heights.entry(facts.call_id.clone()).or_default();
+            *height = facts.cseq.max(*height);
+            for listed in &leg.facts.contacts {
+                let key = (facts.aor.clone(), listed.uri.clone(), passing.packet.to);
+                self.told.insert(key);
+            }
+        }
+        if facts.status == 401 {
+            let challenges = passing.packet.all("WWW-Authenticate");
+            self.nonces
+                .extend(challenges.iter().filter_map(|value| nonce(value)));
+        }
+    }
+
+    /// A new engine knows nothing of what was answered.
+    pub(super) fn forget_promises(&mut self) {
+        self.told.clear();
+        self.heights.clear();
+        self.nonces.clear();
+    }
+
+    /// What a 2xx grants to the contacts of its request: what it says of each, else what its
+    /// Expires says, else what was asked.
+    fn grant(&mut self, request: &Facts, response: &Facts, (at, late): (Mono, bool)) {
+        for asked in &request.contacts {
+            let wish = request.asks(asked).unwrap_or(3600);
+            if wish == 0 {
+                continue;
+            }
+            let told = response.listed(&asked.uri);
+            let told = told.and_then(|listed| listed.expires).or(response.expires);
+            let seconds = told.unwrap_or(wish);
+            let until = at.plus_seconds(seconds);
+            let path = request.paths.first().map(String::as_str);
+            let handle = handle(&asked.uri, path).to_owned();
+            let new = Granted { seconds, until };
+            let lease = self.leases.entry(handle).or_insert(new);
+            if !late || until > lease.until {
+                *lease = new;
+            }
+        }
+    }
+
+    fn accept(&mut self, branch: &str) {
+        let Some(leg) = self.legs.get(branch) else {
+            return;
+        };
+        let aor = &leg.facts.aor;
+        for sender in &leg.senders {
+            self.proved.insert((aor.clone(), *sender));
+            self.proved_from.insert((aor.clone(), sender.ip()));
+            for listed in &leg.facts.contacts {
+                let (aor, uri) = (aor.clone(), listed.uri.clone());
+                self.accepted_from
+                    .insert((aor.clone(), uri.clone(), sender.ip()));
+                self.accepted.insert((aor, uri, *sender));
+            }
+        }
+    }
+
+    /// Something was accepted for an AoR, but nobody knows whose it was: any of those who are
+    /// waiting and did not mark their words.
+    fn accept_unmarked(&mut self, aor: &str) {
+        let waits =
+            |leg: &Leg| leg.facts.aor == aor && leg.facts.leg.is_none() && leg.answer.is_none();
+        let waiting = self.legs.iter().filter(|(_, leg)| waits(leg));
+        let branches: Vec<String> = waiting.map(|(branch, _)| branch.clone()).collect();
+        for branch in branches {
+            self.accept(&branch);
+        }
+    }
+
+    /// Whether credentials are right, for a nonce of ours.
+    fn knows(&self, facts: &Facts) -> bool {
+        let Some(value) = &facts.authorization else {
+            return false;
+        };
+        let right = digest::verify(value, |_| PASSWORD.to_owned());
+        right.is_some_and(|(nonce, user)| {
+            self.nonces.contains(&nonce) && facts.aor.split('@').next() == Some(user.as_str())
+        })
+    }
+}
+
+fn nonce(challenge: &str) -> Option<String> {
+    let nonce = challenge.split("nonce=\"").nth(1)?;
+    Some(nonce.split('"').next()?.to_owned())
+}
