@@ -74,6 +74,7 @@ fn registration(table: &mut Table, number: u32) -> Registration {
             id: LeaseId(low),
             cseq: 1,
             node: NodeId(0),
+            terms: engine::registrar::terms::Terms::of(&engine::policy::DomainPolicy::default()),
             epoch: 1,
             granted: 7200,
             until: Mono(7_200_000),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::auth::Authenticator;
 use crate::clock::{Mono, Now};
 use crate::counters::Counters;
 use crate::engine::EngineConfig;
@@ -32,6 +33,7 @@ pub(crate) struct Core {
     pub(crate) policy: Arc<Policy>,
     pub(crate) keys: Keys,
     pub(crate) entropy: Entropy,
+    pub(crate) auth: Authenticator,
     pub(crate) counters: Counters,
     pub(crate) table: Table,
     pub(crate) txns: Transactions,
@@ -99,6 +101,7 @@ impl Core {
             table: Table::new(now.mono, keys.source()),
             txns: Transactions::new(keys.transaction_secret(config.seed), config.shard, limits),
             entropy: Entropy::new(config.seed, config.shard.0),
+            auth: Authenticator::new(&keys, now),
             keys,
             peers,
             policy,

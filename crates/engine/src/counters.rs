@@ -21,6 +21,10 @@ pub struct Counters {
     pub upstream_registers: u64,
     /// Registrations that the main registrar accepted without a challenge (R1).
     pub unchallenged: u64,
+    /// Requests that were asked for proof here.
+    pub challenges: u64,
+    /// Requests with credentials that did not prove what they claim here.
+    pub wrong_passwords: u64,
     /// Bindings that ended because the device did not refresh.
     pub expired: u64,
 }

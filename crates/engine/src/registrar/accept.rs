@@ -251,7 +251,7 @@ pub(super) fn claimed(core: &Core, id: ConversationId) -> SmallVec<[BindingId; 2
 }
 
 /// R18, `replace-oldest`: once the newcomer is in, who refreshed longest ago goes.
-fn evict(
+pub(super) fn evict(
     core: &mut Core,
     now: Now,
     request: &RegisterRequest<'_>,

@@ -24,6 +24,8 @@ pub(crate) struct Facts<'f, 'm> {
     pub(crate) devices: SmallVec<[Option<&'f Binding>; 2]>,
     /// Whether the request answers a challenge that is under way (D4).
     pub(crate) challenge: ChallengeState,
+    /// Whether the request proves itself.
+    pub(crate) proof: SelfProof,
     /// Whether this flow is proved for this AoR, by any binding (D5).
     pub(crate) flow_proof: FlowProof,
     /// Whether a departed device's last words include this request (R8).
@@ -49,6 +51,13 @@ pub(crate) enum ChallengeState {
     Answered,
     /// It does, but that node is gone: nobody else can verify it.
     NodeDown,
+}
+
+/// Whether a request proves itself, without the main registrar (D9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SelfProof {
+    None,
+    Proved,
 }
 
 /// Whether a flow is proved for an AoR.
@@ -89,7 +98,11 @@ pub(crate) fn decide(facts: &Facts<'_, '_>) -> Decision {
         false => registrar(facts),
     };
     match asked {
-        Decision::Forward(_) if facts.upstream == UpstreamState::Closed => outage(facts),
+        Decision::Forward(_)
+            if facts.upstream == UpstreamState::Closed && !facts.request.terms.is_local() =>
+        {
+            outage(facts)
+        }
         asked => asked,
     }
 }
@@ -204,11 +217,13 @@ fn device_reason(
     if !unchanged(wanted, facts.request, binding) {
         return Some(ForwardReason::Changed);
     }
-    if !same_flow(facts, &binding.flow) {
-        return Some(ForwardReason::NewFlow);
-    }
-    if binding.proved_at.seconds_before(facts.now) >= facts.reauth_interval {
-        return Some(ForwardReason::Reauth);
+    if facts.proof == SelfProof::None {
+        if !same_flow(facts, &binding.flow) {
+            return Some(ForwardReason::NewFlow);
+        }
+        if binding.proved_at.seconds_before(facts.now) >= facts.reauth_interval {
+            return Some(ForwardReason::Reauth);
+        }
     }
     if binding.lease.epoch != facts.epoch {
         return Some(ForwardReason::Epoch);

@@ -96,6 +96,10 @@ pub enum Decision {
     Answer,
     /// Sent to the main registrar.
     Forward(ForwardReason),
+    /// Done here, because it was proved here: what else would have been sent upstream.
+    Register(ForwardReason),
+    /// Asked here for proof of what else would have been sent upstream.
+    Challenge(ForwardReason, Freshness),
     /// Answered 200 here with this promise (D13, D14).
     Absorb {
         /// What the device is promised, the same for each of its contacts.
@@ -108,6 +112,15 @@ pub enum Decision {
     Leave,
     /// Neither the main registrar nor the lease can carry it: 503 (D14).
     Unavailable,
+}
+
+/// Whether a challenge says that the password was right, but not the nonce (RFC 7616 §3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Nothing is known of it.
+    First,
+    /// It was right.
+    Stale,
 }
 
 /// Why a REGISTER is sent to the main registrar.
@@ -201,7 +214,9 @@ impl Decision {
             Self::Reject(refusal) => refusal.row,
             Self::Replay => Row::D2,
             Self::Answer => Row::D5,
-            Self::Forward(reason) => reason.row(),
+            Self::Forward(reason) | Self::Register(reason) | Self::Challenge(reason, _) => {
+                reason.row()
+            }
             Self::Leave => Row::D6,
             Self::Absorb {
                 reason: AbsorbReason::Refresh,

@@ -17,7 +17,7 @@ use crate::output::Outbox;
 use crate::registrar::address::Address;
 use crate::registrar::answer::Delivery;
 use crate::registrar::conversation::{Arrival, Asking, ConversationId, Hold, Leg, Phase};
-use crate::registrar::decide::want;
+use crate::registrar::decide::{SelfProof, want};
 use crate::registrar::decision::{Decision, ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::heading::Heading;
 use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Voice};
@@ -403,7 +403,7 @@ fn place_again(core: &mut Core, now: Now, arrival: Arrival, out: &mut Outbox) {
     };
     let devices = super::devices_of(core, &request);
     // Whoever spoke on the lease before it may have renewed it for all.
-    if let Decision::Absorb { .. } = super::judge(core, now, &request, &devices) {
+    if let Decision::Absorb { .. } = super::judge(core, now, &request, &devices, SelfProof::None) {
         core.counters.decided(Row::D13);
         let delivery = Delivery {
             txn: Some(arrival.txn),

@@ -130,13 +130,7 @@ fn contact_text(
     response: &Message<'_>,
     wanted: &Wanted<'_>,
 ) -> Option<ContactText> {
-    let mut path = Vec::new();
-    for value in request.message.values(Name::Path) {
-        if !path.is_empty() {
-            path.push(b',');
-        }
-        path.extend_from_slice(value);
-    }
+    let path = path_of(request);
     let mut repeat = Vec::new();
     for (name, text) in [
         (Name::ServiceRoute, "Service-Route: "),
@@ -149,6 +143,18 @@ fn contact_text(
         }
     }
     ContactText::new(wanted.uri, wanted.params.as_bytes(), &path, &repeat)
+}
+
+/// The Path of a request, its values joined by commas.
+pub(super) fn path_of(request: &RegisterRequest<'_>) -> Vec<u8> {
+    let mut path = Vec::new();
+    for value in request.message.values(Name::Path) {
+        if !path.is_empty() {
+            path.push(b',');
+        }
+        path.extend_from_slice(value);
+    }
+    path
 }
 
 /// A lease that the devices of an AoR share was granted anew, whoever asked for it. Those of them
@@ -227,7 +233,7 @@ pub(super) fn apply(
     seq
 }
 
-fn tell(core: &Core, request: &RegisterRequest<'_>, change: &Change, out: &mut Outbox) {
+pub(super) fn tell(core: &Core, request: &RegisterRequest<'_>, change: &Change, out: &mut Outbox) {
     let aor = Core::aor_text(&request.aor);
     match &change.op {
         Op::Register(registration) => out.event(Event::BindingRegistered {

@@ -20,9 +20,11 @@ mod granting;
 pub(crate) mod heading;
 mod identity;
 mod joining;
+mod local;
 mod outage;
 mod outgoing;
 mod probe;
+mod proof;
 mod quota;
 mod reconcile;
 mod refusal;
@@ -48,7 +50,9 @@ use crate::limits;
 use crate::output::Outbox;
 use crate::txn::RequestMatch;
 use answer::Delivery;
-use decide::{ChallengeState, Facts, FlowProof, Grave, Siblings, UpstreamState, flows_match};
+use decide::{
+    ChallengeState, Facts, FlowProof, Grave, SelfProof, Siblings, UpstreamState, flows_match,
+};
 use decision::{Decision, Refusal};
 use request::{RegisterRequest, Wish};
 
@@ -79,11 +83,12 @@ pub(crate) fn on_register(
 
 fn act(core: &mut Core, now: Now, request: &RegisterRequest<'_>, out: &mut Outbox) {
     let devices = devices_of(core, request);
-    let mut decision = judge(core, now, request, &devices);
+    let decision = judge(core, now, request, &devices, SelfProof::None);
     if is_retransmission(core, now, request, &decision, out) {
         return;
     }
-    if let Decision::Forward(_) = decision
+    let mut decision = proof::settle(core, now, request, &devices, decision);
+    if let Decision::Forward(_) | Decision::Register(_) = decision
         && let Err(refusal) = quota::check(core, request, &devices)
     {
         decision = Decision::Reject(refusal);
@@ -99,6 +104,8 @@ fn act(core: &mut Core, now: Now, request: &RegisterRequest<'_>, out: &mut Outbo
             absorb::absorb(core, now, request, &devices, Delivery::STATELESS, out);
         }
         Decision::Forward(reason) => forward::start(core, now, request, &devices, reason, out),
+        Decision::Register(_) => local::register(core, now, request, &devices, out),
+        Decision::Challenge(_, freshness) => proof::challenge(core, now, request, freshness, out),
         Decision::Leave => departure::leave(core, now, request, &devices, out),
         Decision::Unavailable => {
             let retry_after = core.retry_after();
@@ -149,6 +156,7 @@ fn judge(
     now: Now,
     request: &RegisterRequest<'_>,
     devices: &[Option<BindingId>],
+    proof: SelfProof,
 ) -> Decision {
     let policy = core.policy.of(&request.aor);
     let rule = policy.registration.flow_match;
@@ -165,6 +173,7 @@ fn judge(
         request,
         devices: bound.collect(),
         challenge: challenge_state(core, request),
+        proof,
         flow_proof: if proved {
             FlowProof::Proved
         } else {

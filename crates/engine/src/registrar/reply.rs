@@ -145,6 +145,22 @@ pub(crate) fn write_refusal(
     response.finish(b"");
 }
 
+/// Appends a 401 with these challenges, whole header lines.
+pub(crate) fn write_challenge(
+    heading: &Heading<'_>,
+    keys: &Keys,
+    lines: &[u8],
+    server: &str,
+    out: &mut Vec<u8>,
+) {
+    let mut response = begin(heading, keys, (401, "Unauthorized"), out);
+    response.lines(lines);
+    if !server.is_empty() {
+        response.header("Server", server.as_bytes());
+    }
+    response.finish(b"");
+}
+
 /// One list, no longer than those that it answers: nobody is to be flooded by way of us.
 fn write_unsupported(message: &Message<'_>, out: &mut Vec<u8>) {
     let names = [Name::Require, Name::ProxyRequire].into_iter();
