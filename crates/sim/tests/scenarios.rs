@@ -80,6 +80,14 @@ fn every_file_that_waits_for_its_mode_can_be_read() {
     }
 }
 
+/// The page about scenarios shows one of them as it is.
+#[test]
+fn the_example_of_the_documentation_is_a_file() {
+    let page = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/scenarios.md"));
+    let example = read(&folder().join("contact_two_devices.scn"));
+    assert!(page.contains(&format!("```\n{example}```\n")));
+}
+
 #[test]
 fn every_file_begins_with_what_it_shows() {
     for name in LISTED {

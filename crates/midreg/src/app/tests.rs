@@ -183,6 +183,25 @@ fn draining_ends_at_the_deadline_whatever_is_under_way() {
 }
 
 #[test]
+fn what_devices_ask_never_leaves_from_the_address_of_our_own_requests() {
+    let upstream = socket();
+    let app = start(
+        address(&upstream),
+        &["upstream.control_bind=udp://127.0.0.1:0"],
+    );
+    let &[shared, control] = app.listeners() else {
+        panic!("{:?}", app.listeners())
+    };
+    assert_ne!(shared, control);
+    let phone = socket();
+    let text = register("alice", 1, address(&phone));
+    phone.send_to(text.as_bytes(), shared).expect("sent");
+    let mut buffer = [0; 4096];
+    let (_, from) = upstream.recv_from(&mut buffer).expect("forwarded");
+    assert_eq!(from, shared);
+}
+
+#[test]
 fn an_address_in_use_is_told() {
     let taken = socket();
     let listen = Override::Listen(vec![format!("udp://{}", address(&taken))]);

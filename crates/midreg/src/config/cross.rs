@@ -123,7 +123,7 @@ pub(crate) fn check_own_requests(
             other.spot
         );
         faults.push(Fault::error(spot, message).help(help));
-    } else if listen.is_empty() || listen.iter().any(|one| same_machine(bind, one.value.bind)) {
+    } else if listen.is_empty() || listen.iter().any(|one| may_share(bind, &one.value)) {
         let message = "`control_bind` differs from a listener by its port alone";
         let help = "requests of devices leave from the same address: the main registrar must ask \
                     for the port too before it trusts this one";
@@ -199,9 +199,11 @@ fn unwise_lifetimes(domain: &DomainPolicy) -> Vec<(String, &'static str)> {
     unwise
 }
 
-/// Whether two listeners may send from one address.
-fn same_machine(a: SocketAddr, b: SocketAddr) -> bool {
-    a.is_ipv4() == b.is_ipv4() && (a.ip() == b.ip() || b.ip().is_unspecified())
+/// Whether requests of devices may leave from the IP address of `control`.
+fn may_share(control: SocketAddr, listen: &Listen) -> bool {
+    let bind = listen.bind;
+    let same_ip = bind.ip() == control.ip() || bind.ip().is_unspecified();
+    listen.side != Side::Devices && bind.is_ipv4() == control.is_ipv4() && same_ip
 }
 
 fn collide(a: SocketAddr, b: SocketAddr) -> bool {

@@ -170,7 +170,9 @@ impl<'s> Player<'s> {
             .insert((packet.from, packet.to), packet.bytes.clone());
         let repeated = before.as_ref() == Some(&packet.bytes);
         let verdict = match line.what {
-            What::Again if !repeated => verdict.and(Err("it is not the last again".to_owned())),
+            What::Again if verdict.is_ok() && !repeated => {
+                Err("it is not the last again".to_owned())
+            }
             _ => verdict,
         };
         verdict.map_err(|why| format!("{why}; midreg said: {}", self.telling(&packet)))
