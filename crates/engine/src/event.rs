@@ -103,6 +103,12 @@ pub enum Event {
         /// For how long it did not.
         after: Seconds,
     },
+    /// A main registrar asks for credentials that we do not have, for a device that proved itself
+    /// here.
+    UpstreamWantsCredentials {
+        /// Whose registration failed of it.
+        source: SocketAddr,
+    },
     /// A main registrar wants longer lifetimes; it is remembered (R5).
     UpstreamMinExpires {
         /// Which.

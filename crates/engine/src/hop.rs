@@ -16,8 +16,10 @@ pub(crate) struct Hop<'p> {
     pub(crate) flow: Flow,
     /// Branch of our Via.
     pub(crate) branch: Branch,
-    /// `host[:port]` of our Via and Contact.
+    /// `host[:port]` of our Via.
     pub(crate) advertise: &'p str,
+    /// `host[:port]` of our Contact: where the node reaches us, whatever it is asked from.
+    pub(crate) contact: &'p str,
     /// Transport token of our Via.
     pub(crate) transport: &'static str,
 }
@@ -30,7 +32,7 @@ pub(crate) fn advertised(policy: &Policy, node: NodeId) -> &str {
 }
 
 impl<'p> Hop<'p> {
-    /// The way to `node`; `None` while its name has no address.
+    /// The way of devices' requests to `node`; `None` while its name has no address.
     pub(crate) fn to(core: &mut Core, policy: &'p Policy, node: NodeId) -> Option<Self> {
         let flow = peer::address(&policy.upstream, node)?;
         let listener = policy.listeners.get(usize::from(flow.listener.0))?;
@@ -38,8 +40,22 @@ impl<'p> Hop<'p> {
             flow,
             branch: core.txns.new_branch(),
             advertise: &listener.advertise,
+            contact: &listener.advertise,
             transport: listener.transport.as_str(),
         })
+    }
+
+    /// The way of our own requests to `node` (R9), which no request of a device ever takes.
+    pub(crate) fn of_our_own(core: &mut Core, policy: &'p Policy, node: NodeId) -> Option<Self> {
+        let mut hop = Self::to(core, policy, node)?;
+        if let Some(control) = policy.upstream.control
+            && let Some(listener) = policy.listeners.get(usize::from(control.0))
+        {
+            hop.flow.listener = control;
+            hop.advertise = &listener.advertise;
+            hop.transport = listener.transport.as_str();
+        }
+        Some(hop)
     }
 
     /// Appends our Via header field.

@@ -108,6 +108,8 @@ pub(crate) enum Phase {
         client: ClientTxn,
         /// Which try this is, from 1.
         attempt: u32,
+        /// Whether it carries credentials that the main registrar has asked for.
+        challenge: Challenge,
     },
     /// Our own removal waits to be tried (again).
     Resting {
@@ -116,6 +118,13 @@ pub(crate) enum Phase {
         /// When the next is due.
         until: Mono,
     },
+}
+
+/// Whether a challenge to a request of ours was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    None,
+    Answered,
 }
 
 /// A device's REGISTER under way.
@@ -135,12 +144,15 @@ pub(crate) struct Asking {
 }
 
 /// Which try a forwarded REGISTER is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Leg {
     /// As the device sent it.
     First,
     /// Repeated with a longer lifetime after a 423: its credentials may be spent (R5).
     Raised,
+    /// Repeated with credentials of ours, a whole header line, because the device proved itself here
+    /// and the main registrar asks us for proof.
+    Answered(Box<[u8]>),
 }
 
 /// A REGISTER of a device that is to go upstream, as it came.

@@ -134,7 +134,7 @@ fn registrar(facts: &Facts<'_, '_>) -> Decision {
         Wish::RemoveAll => return Decision::Forward(ForwardReason::RemoveAll),
         Wish::Contacts(contacts) => {
             if contacts.iter().any(Wanted::is_removal) {
-                return match leaves_siblings(facts) {
+                return match leaves_unasked(facts) {
                     true => Decision::Leave,
                     false => Decision::Forward(ForwardReason::Remove),
                 };
@@ -268,9 +268,11 @@ pub(crate) fn carried(
             })
 }
 
-/// R8: who surely leaves a lease on which others stay is nobody's business upstream.
-fn leaves_siblings(facts: &Facts<'_, '_>) -> bool {
-    facts.request.terms.is_shared() && facts.siblings == Siblings::Some && leaves_at_once(facts)
+/// R8: who surely leaves, and leaves a lease on which others stay, or none, need ask nobody.
+fn leaves_unasked(facts: &Facts<'_, '_>) -> bool {
+    let terms = facts.request.terms;
+    let others_stay = terms.is_shared() && facts.siblings == Siblings::Some;
+    (others_stay || terms.is_local()) && leaves_at_once(facts)
 }
 
 /// R8: every contact leaves, and each device is surely itself.

@@ -20,11 +20,11 @@ use crate::registrar::conversation::{Arrival, Asking, ConversationId, Hold, Leg,
 use crate::registrar::decide::{SelfProof, want};
 use crate::registrar::decision::{Decision, ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::heading::Heading;
-use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Voice};
+use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Proof, Voice};
 use crate::registrar::reconcile::Standing;
 use crate::registrar::rename::Rename;
 use crate::registrar::request::{Credentials, RegisterRequest, Wanted, Wish};
-use crate::registrar::{absorb, claims, identity, joining, outage, refusal, release, reply};
+use crate::registrar::{absorb, claims, identity, joining, outage, proof, refusal, release, reply};
 use crate::txn::Kind;
 
 /// Sends a REGISTER upstream, or lets it wait for its turn on its lease.
@@ -96,7 +96,7 @@ pub(super) fn ask(
     leg: Leg,
     out: &mut Outbox,
 ) {
-    let Some(asked) = try_to_ask(core, now, id, &arrival, leg, out) else {
+    let Some(asked) = try_to_ask(core, now, id, (&arrival, &leg), out) else {
         give_up(core, now, &arrival, out);
         return finish(core, now, id, out);
     };
@@ -127,8 +127,7 @@ fn try_to_ask(
     core: &mut Core,
     now: Now,
     id: ConversationId,
-    arrival: &Arrival,
-    leg: Leg,
+    (arrival, leg): (&Arrival, &Leg),
     out: &mut Outbox,
 ) -> Option<Seconds> {
     let message = Message::parse(&arrival.bytes).ok()?;
@@ -137,7 +136,7 @@ fn try_to_ask(
     if !claims::claim(core, id, &request) {
         return None;
     }
-    if leg == Leg::First {
+    if *leg == Leg::First {
         claims::depart_at_once(core, now, id, &request, out);
     }
     let policy = core.policy.clone();
@@ -168,6 +167,11 @@ fn try_to_ask(
         },
         bindings: &bindings,
         replaced: &replaced,
+        credentials: match leg {
+            Leg::Answered(line) => Proof::Ours(line),
+            _ if proof::is_had_here(policy.of(&request.aor)) => Proof::Ours(b""),
+            _ => Proof::OfDevice,
+        },
         rename: rename.as_ref(),
     };
     let mut bytes = Vec::with_capacity(message.bytes().len() + 256);
@@ -339,7 +343,18 @@ pub(super) fn give_up(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Ou
         reason: "Service Unavailable",
         header: RefusalHeader::RetryAfter(core.retry_after()),
     };
-    core.counters.refused(503);
+    refuse_arrival(core, now, arrival, refusal, out);
+}
+
+/// Answers an arrival with an error of our own.
+pub(super) fn refuse_arrival(
+    core: &mut Core,
+    now: Now,
+    arrival: &Arrival,
+    refusal: Refusal,
+    out: &mut Outbox,
+) {
+    core.counters.refused(refusal.status);
     let Ok(message) = Message::parse(&arrival.bytes) else {
         return;
     };
@@ -355,7 +370,7 @@ pub(super) fn give_up(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Ou
     let reply = ReadyReply {
         flow: arrival.flow,
         txn: Some(arrival.txn),
-        status: 503,
+        status: refusal.status,
         repeat: Repeat::ByTransaction,
         bytes: &bytes,
     };

@@ -34,8 +34,20 @@ pub(crate) struct Outgoing<'a> {
     /// Contacts of these devices that theirs replace: with `path` insertion the main registrar would
     /// take the new one for another (R3).
     pub(crate) replaced: &'a [Vec<u8>],
+    /// Whose credentials go along.
+    pub(crate) credentials: Proof<'a>,
     /// What the main registrar calls by another name (R19).
     pub(crate) rename: Option<&'a Rename<'a>>,
+}
+
+/// Whose credentials a REGISTER carries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Proof<'a> {
+    /// Those that the device sent: digest stays end to end (R6).
+    OfDevice,
+    /// The device proved itself to us, so its own end here. What goes instead is ours: a whole header
+    /// line, or nothing as long as nobody asked.
+    Ours(&'a [u8]),
 }
 
 /// Whose request it is to the main registrar.
@@ -100,6 +112,9 @@ pub(crate) fn write(
                     .for_each(|header| patch.remove_header(&header));
             }
         }
+    }
+    if let Proof::Ours(line) = how.credentials {
+        credentials(&mut patch, message, line);
     }
     lifetime(&mut patch, message, contacts, how, &mut text);
     if let Some(rename) = how.rename {
@@ -220,6 +235,19 @@ fn identity(
     }
 }
 
+fn credentials(patch: &mut Patch<'_, '_>, message: &Message<'_>, line: &[u8]) {
+    for name in [Name::Authorization, Name::ProxyAuthorization] {
+        message
+            .headers_named(name)
+            .for_each(|header| patch.remove_header(&header));
+    }
+    if let Some(top) = message.header(Name::Via)
+        && !line.is_empty()
+    {
+        patch.insert(top.line.start, line);
+    }
+}
+
 /// The Expires header says what the Contacts say; one that cannot be read is not passed on.
 fn lifetime(
     patch: &mut Patch<'_, '_>,
@@ -272,7 +300,7 @@ fn shared_contact(how: &Outgoing<'_>, text: &mut Vec<u8>) {
         return;
     };
     text.extend_from_slice(b"Contact: ");
-    how.address.write(how.hop.advertise, (*binding, b""), text);
+    how.address.write(how.hop.contact, (*binding, b""), text);
     if let Voice::Lease(voice) = how.voice {
         write_expires(voice.expires, text);
     }
@@ -283,7 +311,7 @@ fn device_contacts(contacts: &[Wanted<'_>], how: &Outgoing<'_>, text: &mut Vec<u
     for (wanted, binding) in contacts.iter().zip(how.bindings) {
         text.extend_from_slice(b"Contact: ");
         how.address
-            .write(how.hop.advertise, (*binding, wanted.uri), text);
+            .write(how.hop.contact, (*binding, wanted.uri), text);
         let expires = match how.voice {
             Voice::Lease(_) if wanted.is_removal() => Some(0),
             Voice::Lease(voice) => Some(voice.expires),
@@ -337,7 +365,7 @@ fn path(patch: &mut Patch<'_, '_>, message: &Message<'_>, how: &Outgoing<'_>, te
         return;
     };
     text.clear();
-    let way = (how.hop.advertise, how.hop.transport);
+    let way = (how.hop.contact, how.hop.transport);
     how.address.write_path(way, *binding, text);
     if message.header(Name::Supported).is_none() {
         text.extend_from_slice(b"Supported: path\r\n");

@@ -6,8 +6,10 @@
 
 use std::collections::VecDeque;
 
+use sip::Message;
 use smallvec::{SmallVec, smallvec};
 
+use crate::auth;
 use crate::clock::{Mono, Now};
 use crate::core::{Core, Purpose};
 use crate::event::{Event, ReleaseOutcome};
@@ -20,7 +22,7 @@ use crate::output::Outbox;
 use crate::policy::Policy;
 use crate::registrar::address::Address;
 use crate::registrar::conversation::{
-    Claim, Conversation, ConversationId, Hold, Line, Opener, Phase, Subject,
+    Challenge, Claim, Conversation, ConversationId, Hold, Line, Opener, Phase, Subject,
 };
 use crate::registrar::forward;
 use crate::registrar::outgoing::LeaseVoice;
@@ -376,22 +378,38 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
     drop(sharing);
     let under_way = match is_busy(core, id) {
         true => None,
-        false => say(core, now, id, out),
+        false => say(core, now, id, b"", out),
     };
     match under_way {
-        Some(client) => {
-            core.counters.upstream_registers += 1;
-            core.releasing += 1;
-            let attempt = attempt + 1;
-            core.conversations
-                .enter(id, Phase::Releasing { client, attempt });
-        }
+        Some(client) => release(core, id, client, (attempt + 1, Challenge::None)),
         None => rest(core, now, id, attempt, until),
     }
 }
 
+fn release(
+    core: &mut Core,
+    id: ConversationId,
+    client: ClientTxn,
+    (attempt, challenge): (u32, Challenge),
+) {
+    core.counters.upstream_registers += 1;
+    core.releasing += 1;
+    let phase = Phase::Releasing {
+        client,
+        attempt,
+        challenge,
+    };
+    core.conversations.enter(id, phase);
+}
+
 /// Sends the removal; `None` when nobody is there to hear it.
-fn say(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) -> Option<ClientTxn> {
+fn say(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    credentials: &[u8],
+    out: &mut Outbox,
+) -> Option<ClientTxn> {
     let policy = core.policy.clone();
     let spent = spent(core, id);
     let own = core.conversations.get(id)?;
@@ -399,11 +417,12 @@ fn say(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) -> Optio
         true => own.node,
         false => core.peers.choose(&policy.upstream, own.hash)?,
     };
-    let hop = Hop::to(core, &policy, node)?;
+    let hop = Hop::of_our_own(core, &policy, node)?;
     let conversation = core.conversations.get_mut(id)?;
     conversation.node = node;
     conversation.cseq = forward::next_cseq(spent);
-    let bytes = write(core.conversations.get(id)?, &core.keys, &policy, &hop);
+    let conversation = core.conversations.get(id)?;
+    let bytes = write(conversation, &core.keys, &policy, (&hop, credentials));
     let give_up_at = now.mono.plus(policy.upstream.deadline);
     hop.send(
         core,
@@ -415,7 +434,12 @@ fn say(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) -> Optio
     .ok()
 }
 
-fn write(conversation: &Conversation, keys: &Keys, policy: &Policy, hop: &Hop<'_>) -> Vec<u8> {
+fn write(
+    conversation: &Conversation,
+    keys: &Keys,
+    policy: &Policy,
+    (hop, credentials): (&Hop<'_>, &[u8]),
+) -> Vec<u8> {
     let devices: SmallVec<[(BindingId, &[u8]); 2]> = conversation
         .claims
         .iter()
@@ -431,7 +455,7 @@ fn write(conversation: &Conversation, keys: &Keys, policy: &Policy, hop: &Hop<'_
         aor: &policy.upstream_aor(aor),
         voice: LeaseVoice::of(keys, conversation.lease, conversation.cseq, 0),
         devices: &devices,
-        credentials: b"",
+        credentials,
     };
     let mut bytes = Vec::with_capacity(512);
     removal.write(&mut bytes);
@@ -467,7 +491,9 @@ pub(super) fn postpone(core: &mut Core, now: Now, id: ConversationId, out: &mut 
         .of(own.hash)
         .filter(|(other, conversation)| *other != id && conversation.lease == lease)
         .filter_map(|(other, conversation)| match conversation.phase {
-            Phase::Releasing { client, attempt } => Some((other, client, attempt)),
+            Phase::Releasing {
+                client, attempt, ..
+            } => Some((other, client, attempt)),
             _ => None,
         })
         .collect();
@@ -512,18 +538,49 @@ pub(super) fn on_answer(
     core: &mut Core,
     now: Now,
     id: ConversationId,
-    attempt: u32,
-    status: u16,
+    (attempt, challenge): (u32, Challenge),
+    response: &Message<'_>,
     out: &mut Outbox,
 ) {
     core.releasing = core.releasing.saturating_sub(1);
+    let status = response.status().unwrap_or(500);
     match status {
         200..300 => conclude(core, id, ReleaseOutcome::Removed, out),
+        401 | 407
+            if challenge == Challenge::None
+                && answer_challenge(core, now, id, attempt, response, out) => {}
         401 | 407 => conclude(core, id, ReleaseOutcome::LeftToExpire, out),
         408 | 500..600 => retry(core, now, id, attempt, out),
         _ => conclude(core, id, ReleaseOutcome::Refused(status), out),
     }
     pump(core, now, out);
+}
+
+/// Answers a challenge to our own removal. Whether we could.
+fn answer_challenge(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    attempt: u32,
+    response: &Message<'_>,
+    out: &mut Outbox,
+) -> bool {
+    let policy = core.policy.clone();
+    let cnonce = core.entropy.draw();
+    let Some(conversation) = core.conversations.get(id) else {
+        return false;
+    };
+    let mut target = Vec::with_capacity(64);
+    Removal::write_target(&policy.upstream_aor(&conversation.aor), &mut target);
+    let known = &policy.upstream.credentials;
+    let Some(answer) = auth::answer(response, "REGISTER", &target, known, cnonce) else {
+        return false;
+    };
+    let Some(client) = say(core, now, id, &answer.line, out) else {
+        return false;
+    };
+    release(core, id, client, (attempt, Challenge::Answered));
+    true
 }
 
 /// The main registrar did not answer a release.

@@ -69,7 +69,7 @@ impl Removal<'_> {
         };
         for device in self.devices.iter().take(count) {
             out.extend_from_slice(b"Contact: ");
-            self.address.write(self.hop.advertise, *device, out);
+            self.address.write(self.hop.contact, *device, out);
             out.extend_from_slice(b";expires=0\r\n");
         }
     }

@@ -33,6 +33,22 @@ impl<'a> Rename<'a> {
         })
     }
 
+    /// The Request-URI as it goes upstream.
+    pub(crate) fn target(&self, message: &Message<'_>) -> Vec<u8> {
+        let own = message.request().map_or(&b""[..], |line| line.uri);
+        let mut text = Vec::new();
+        match Uri::parse(own) {
+            Ok(uri) => write(&uri, self.domain(), &mut text),
+            Err(_) => text.extend_from_slice(own),
+        }
+        text
+    }
+
+    fn domain(&self) -> &[u8] {
+        let start = domain_start(&self.upstream);
+        self.upstream.get(start..).unwrap_or_default()
+    }
+
     /// Renames what names the AoR or its domain. Every other From stays (third-party registration).
     pub(crate) fn apply<'m>(
         &self,
@@ -42,12 +58,8 @@ impl<'a> Rename<'a> {
     ) {
         if let Some(line) = message.request()
             && let Some(span) = message.span_of(line.uri)
-            && let Ok(uri) = Uri::parse(line.uri)
         {
-            let start = domain_start(&self.upstream);
-            text.clear();
-            write(&uri, self.upstream.get(start..).unwrap_or_default(), text);
-            patch.replace(span, &*text);
+            patch.replace(span, self.target(message));
         }
         for name in [Name::To, Name::From] {
             let Some((whom, uri)) = uri_of(message, name).and_then(|whom| {

@@ -5,6 +5,7 @@ use sip::header::expires::DeltaSeconds;
 use sip::{Message, Name};
 use smallvec::SmallVec;
 
+use crate::auth;
 use crate::clock::{Mono, Now};
 use crate::core::Core;
 use crate::event::{Event, RemovalCause};
@@ -15,10 +16,12 @@ use crate::location::{Change, Op};
 use crate::output::Outbox;
 use crate::registrar::conversation::{Asking, ConversationId, Hold, Leg, Phase};
 use crate::registrar::decide::flows_match;
-use crate::registrar::forward::{ask, finish, unanswered};
+use crate::registrar::decision::Refusal;
+use crate::registrar::forward::{ask, finish, refuse_arrival, reread, unanswered};
 use crate::registrar::heading::Heading;
 use crate::registrar::relay::{self, Challenge, Restored};
-use crate::registrar::{accept, outage, release};
+use crate::registrar::rename::Rename;
+use crate::registrar::{accept, outage, proof, release};
 
 /// A final response to a REGISTER of a conversation.
 pub(crate) fn on_final(
@@ -34,8 +37,10 @@ pub(crate) fn on_final(
         Some(Phase::Asking(asking)) => {
             on_answer(core, now, id, *asking, response, (status, sent_at), out);
         }
-        Some(Phase::Releasing { attempt, .. }) => {
-            release::on_answer(core, now, id, attempt, status, out);
+        Some(Phase::Releasing {
+            attempt, challenge, ..
+        }) => {
+            release::on_answer(core, now, id, (attempt, challenge), response, out);
         }
         Some(other) => {
             core.conversations.enter(id, other);
@@ -55,6 +60,9 @@ fn on_answer(
 ) {
     match status {
         200..300 => accept::on_accepted(core, now, id, &asking, response, sent_at, out),
+        401 | 407 if is_ours_to_answer(core, &asking) => {
+            return answer_challenge(core, now, id, asking, response, out);
+        }
         401 | 407 => challenge(core, now, id, &asking, response, out),
         423 if asking.terms.is_leased()
             && asking.leg == Leg::First
@@ -97,6 +105,60 @@ fn learn_min_expires(
     true
 }
 
+/// Whether the main registrar challenges us and not the device, which has proved itself here.
+fn is_ours_to_answer(core: &Core, asking: &Asking) -> bool {
+    let Ok(message) = Message::parse(&asking.arrival.bytes) else {
+        return false;
+    };
+    let request = reread(core, &message, asking.arrival.flow);
+    request.is_some_and(|request| proof::is_had_here(core.policy.of(&request.aor)))
+}
+
+/// Answers a challenge with what we know ourselves; what we do not know, no device can help with.
+fn answer_challenge(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    asking: Asking,
+    response: &Message<'_>,
+    out: &mut Outbox,
+) {
+    let line = match asking.leg {
+        Leg::Answered(_) => None,
+        Leg::First | Leg::Raised => own_credentials(core, &asking, response),
+    };
+    match line {
+        Some(line) => ask(core, now, id, asking.arrival, Leg::Answered(line), out),
+        None => {
+            out.event(Event::UpstreamWantsCredentials {
+                source: asking.arrival.flow.remote,
+            });
+            refuse_arrival(
+                core,
+                now,
+                &asking.arrival,
+                Refusal::new(502, "Bad Gateway"),
+                out,
+            );
+            finish(core, now, id, out);
+        }
+    }
+}
+
+fn own_credentials(core: &mut Core, asking: &Asking, response: &Message<'_>) -> Option<Box<[u8]>> {
+    let policy = core.policy.clone();
+    let cnonce = core.entropy.draw();
+    let message = Message::parse(&asking.arrival.bytes).ok()?;
+    let request = reread(core, &message, asking.arrival.flow)?;
+    let target = match Rename::of(&policy, &request.aor, &message) {
+        Some(rename) => rename.target(&message),
+        None => message.request()?.uri.to_vec(),
+    };
+    let known = &policy.upstream.credentials;
+    let answer = auth::answer(response, "REGISTER", &target, known, cnonce)?;
+    Some(answer.line.into())
+}
+
 fn challenge(
     core: &mut Core,
     now: Now,
@@ -127,7 +189,7 @@ fn challenge(
         });
     }
     let marked = match asking.leg {
-        Leg::First => Challenge::Verbatim,
+        Leg::First | Leg::Answered(_) => Challenge::Verbatim,
         Leg::Raised => Challenge::Stale,
     };
     relay_answer(core, now, asking, response, marked, out);
