@@ -13,7 +13,7 @@ use crate::clock::{Mono, Now};
 use crate::counters::Counters;
 use crate::engine::EngineConfig;
 use crate::entropy::Entropy;
-use crate::event::Event;
+use crate::event::{EpochCause, Event};
 use crate::gate::{Admission, Gate, HeldReply, ReadyReply, Repeat, Written};
 use crate::ids::{AorHash, NodeId, PersistSeq};
 use crate::keys::Keys;
@@ -46,8 +46,6 @@ pub(crate) struct Core {
     pub(crate) release_queue: VecDeque<ConversationId>,
     /// Releases under way.
     pub(crate) releasing: usize,
-    /// The present epoch, from 1 (R14).
-    pub(crate) epoch: u32,
 }
 
 /// Why a timer of the core was armed.
@@ -112,7 +110,6 @@ impl Core {
             timers: Timers::new(),
             release_queue: VecDeque::new(),
             releasing: 0,
-            epoch: 1,
         }
     }
 
@@ -222,7 +219,16 @@ impl Core {
     pub(crate) fn heard_from(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
         if let Some(after) = self.peers.heard(now, node) {
             out.event(Event::UpstreamUp { node, after });
+            if after >= self.policy.upstream.resync_after {
+                self.begin_epoch(node, EpochCause::Outage(after), out);
+            }
         }
+    }
+
+    /// Calls all leases of a node into question (R14).
+    pub(crate) fn begin_epoch(&mut self, node: NodeId, cause: EpochCause, out: &mut Outbox) {
+        let epoch = self.peers.begin_epoch(node);
+        out.event(Event::EpochBegun { node, epoch, cause });
     }
 
     /// An AoR as an operator writes it, `user@host`.

@@ -7,7 +7,7 @@ use crate::command::{Answer, BindingView, Command, Reply, Totals};
 use crate::core::{Armed, Core, Purpose};
 use crate::counters::Counters;
 use crate::dispatch;
-use crate::event::{Event, Explained, RemovalCause};
+use crate::event::{EpochCause, Event, Explained, RemovalCause};
 use crate::gate::Failed;
 use crate::ids::{BindingId, ShardId};
 use crate::input::{Input, TransportError};
@@ -237,10 +237,9 @@ impl Engine {
             Command::Kick { tag, aor } => (tag, self.kick(now, &aor, out)),
             Command::Totals { tag } => (tag, Answer::Totals(self.totals())),
             Command::Resync { tag } => {
-                self.core.epoch += 1;
-                out.event(Event::EpochBegun {
-                    epoch: self.core.epoch,
-                });
+                for node in self.core.peers.all() {
+                    self.core.begin_epoch(node, EpochCause::Command, out);
+                }
                 (tag, Answer::Resynced)
             }
         };

@@ -121,16 +121,50 @@ pub enum Event {
         /// How many answers turned into 503.
         replies: usize,
     },
-    /// A new epoch began: leases of the old one are renewed at the next REGISTER (R14).
+    /// A new epoch began for a node: leases of the old one are renewed at the next REGISTER (R14).
     EpochBegun {
+        /// Whose.
+        node: NodeId,
         /// Its number.
         epoch: u32,
+        /// Why.
+        cause: EpochCause,
+    },
+    /// A lease that should run is not what the main registrar holds: it is renewed at the device's
+    /// next REGISTER.
+    LeaseLost {
+        /// Whose.
+        aor: AorText,
+        /// Which device's.
+        binding: BindingId,
+        /// Who lost it.
+        node: NodeId,
+    },
+    /// A device was accepted while others of its AoR hold leases at the same main registrar, whose
+    /// answers never list more than one: if it keeps only one contact of a user, devices displace
+    /// each other, and the mode for it is `aor`.
+    SiblingsUnlisted {
+        /// Whose.
+        aor: AorText,
+        /// Who answered.
+        node: NodeId,
     },
     /// A bug: a state that cannot be was met, and what hung on it was dropped.
     InvariantBroken {
         /// Where.
         site: &'static str,
     },
+}
+
+/// Why a new epoch began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EpochCause {
+    /// An operator wanted it.
+    Command,
+    /// The node was out of reach for so long.
+    Outage(Seconds),
+    /// The node lost many leases.
+    Losses,
 }
 
 /// Whether a device was known before.

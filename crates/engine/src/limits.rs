@@ -40,6 +40,10 @@ pub const WORK_PER_TIMEOUT: usize = 256;
 pub const CHALLENGE_LIFE: Duration = Duration::from_secs(32);
 /// How long a departed device's last CSeq is remembered (R8): a transaction's life.
 pub const TOMBSTONE_LIFE: Duration = Duration::from_secs(32);
+/// So many leases lost within [`LOSS_WINDOW`] call all leases of a node into question (R14).
+pub const LOSSES_PER_EPOCH: u32 = 16;
+/// How long losses of leases are counted together.
+pub const LOSS_WINDOW: Duration = Duration::from_secs(60);
 /// First pause before a release is tried again; doubles each time.
 pub const RELEASE_BACKOFF: Duration = Duration::from_secs(4);
 /// How long it is tried to give back what a request without credentials may have been granted

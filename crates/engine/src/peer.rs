@@ -7,6 +7,7 @@
 
 use crate::clock::{Mono, Seconds};
 use crate::ids::{AorHash, NodeId};
+use crate::limits;
 use crate::policy::{Balance, UpstreamPolicy};
 use crate::timers::TimerToken;
 
@@ -25,6 +26,22 @@ struct Peer {
     min_expires: Seconds,
     /// The timer of its next probe.
     probe: Option<TimerToken>,
+    /// How often its leases were all called into question (R14): the epoch is one more.
+    resyncs: u32,
+    /// What its answers list.
+    listing: Listing,
+    /// Leases that it was found to have lost, and since when they are counted.
+    losses: (u32, Mono),
+}
+
+/// What a node's answers to a REGISTER list, as far as was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// Never more than the requester's own contacts; perhaps it has no others.
+    #[default]
+    Requester,
+    /// All contacts of the AoR (RFC 3261 §10.3 step 8): one that is missing is lost.
+    All,
 }
 
 impl Peers {
@@ -97,6 +114,52 @@ impl Peers {
         }
         peer.down_since = Some(now);
         Verdict::WentDown
+    }
+
+    /// The present epoch of a node, from 1: leases of an older one are renewed at the next REGISTER.
+    pub(crate) fn epoch(&self, node: NodeId) -> u32 {
+        self.node(node).map_or(1, |peer| peer.resyncs + 1)
+    }
+
+    /// Begins a new epoch of a node, and tells its number.
+    pub(crate) fn begin_epoch(&mut self, node: NodeId) -> u32 {
+        if let Some(peer) = self.node_mut(node) {
+            peer.resyncs += 1;
+            peer.losses = (0, Mono::default());
+        }
+        self.epoch(node)
+    }
+
+    /// All nodes.
+    pub(crate) fn all(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len() as u16).map(NodeId)
+    }
+
+    /// What a node's answers list.
+    pub(crate) fn listing(&self, node: NodeId) -> Listing {
+        self.node(node)
+            .map_or(Listing::Requester, |peer| peer.listing)
+    }
+
+    /// A node's answer listed others than the requester.
+    pub(crate) fn lists_all(&mut self, node: NodeId) {
+        if let Some(peer) = self.node_mut(node) {
+            peer.listing = Listing::All;
+        }
+    }
+
+    /// A node was found to have lost a lease. Whether it has lost so many lately that none is to be
+    /// trusted.
+    pub(crate) fn lost(&mut self, now: Mono, node: NodeId) -> bool {
+        let Some(peer) = self.node_mut(node) else {
+            return false;
+        };
+        let (count, since) = peer.losses;
+        peer.losses = match since.plus(limits::LOSS_WINDOW) > now && count > 0 {
+            true => (count + 1, since),
+            false => (1, now),
+        };
+        peer.losses.0 >= limits::LOSSES_PER_EPOCH
     }
 
     /// The nodes that are down.

@@ -19,7 +19,7 @@ use crate::registrar::decision::{ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::forward::{give_up, reread};
 use crate::registrar::granting::{Plan, apply, lease, registration, share};
 use crate::registrar::request::{Credentials, RegisterRequest, Wish};
-use crate::registrar::{devices_of, release, remove, reply};
+use crate::registrar::{devices_of, release, remove, reply, siblings};
 
 /// What a 2xx is about, gathered for the steps below.
 pub(super) struct Verdict<'v, 'm> {
@@ -74,6 +74,7 @@ pub(super) fn on_accepted(
             }
         },
     };
+    siblings::compare(core, now, &verdict, out);
     let departed = core.conversations.get(id).map(|c| c.pending);
     let listed = core.table.bindings_of(request.aor_hash);
     let listed = listed.map(Binding::waits_for).max();

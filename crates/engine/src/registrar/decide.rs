@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use crate::clock::{Mono, Seconds};
 use crate::flow::Flow;
 use crate::location::Binding;
+use crate::peer::Peers;
 use crate::policy::{FlowMatch, RegistrationPolicy, TooBrief};
 use crate::registrar::decision::{
     AbsorbReason, Decision, ForwardReason, Refusal, RefusalHeader, Row,
@@ -34,8 +35,8 @@ pub(crate) struct Facts<'f, 'm> {
     pub(crate) siblings: Siblings,
     /// Whether the main registrar can be asked.
     pub(crate) upstream: UpstreamState,
-    /// The present epoch (R14).
-    pub(crate) epoch: u32,
+    /// The nodes, for their epochs (R14).
+    pub(crate) peers: &'f Peers,
     /// What devices are promised.
     pub(crate) policy: &'f RegistrationPolicy,
     /// D10.
@@ -225,7 +226,7 @@ fn device_reason(
             return Some(ForwardReason::Reauth);
         }
     }
-    if binding.lease.epoch != facts.epoch {
+    if binding.lease.epoch != facts.peers.epoch(binding.lease.node) {
         return Some(ForwardReason::Epoch);
     }
     let want = want(wanted, facts.request.reach, facts.policy);

@@ -76,7 +76,7 @@ pub(super) fn lease(
         node: conversation.node,
         terms,
         epoch: match (standing, verdict.asking.standing) {
-            (Standing::Good, Standing::Good) => core.epoch,
+            (Standing::Good, Standing::Good) => core.peers.epoch(conversation.node),
             _ => 0,
         },
         granted: seconds,

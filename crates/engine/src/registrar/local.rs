@@ -134,7 +134,7 @@ fn lease(core: &mut Core, request: &RegisterRequest<'_>, devices: &[Option<Bindi
         cseq: 0,
         node: NodeId(0),
         terms: request.terms,
-        epoch: core.epoch,
+        epoch: core.peers.epoch(NodeId(0)),
         granted: u32::MAX,
         until: Mono::NEVER,
     })
@@ -182,7 +182,7 @@ fn registration(
         proved_at: now.mono,
         lease: Lease {
             epoch: match lease.terms.is_local() {
-                true => core.epoch,
+                true => core.peers.epoch(lease.node),
                 false => lease.epoch,
             },
             ..lease

@@ -34,6 +34,7 @@ mod removal;
 mod rename;
 pub(crate) mod reply;
 pub(crate) mod request;
+mod siblings;
 pub mod terms;
 pub(crate) mod tombstone;
 mod verdict;
@@ -182,7 +183,7 @@ fn judge(
         grave: grave(core, now, request),
         siblings: siblings(core, request, devices),
         upstream: upstream_state(core, request),
-        epoch: core.epoch,
+        peers: &core.peers,
         policy: &policy.registration,
         reauth_interval: policy.reauth_interval,
     })
