@@ -8,8 +8,8 @@ use std::sync::Arc;
 use engine::command::{Answer, BindingView, Command, Reply, Totals};
 use engine::policy::Policy;
 use engine::{
-    ConnectionId, Counters, Datagram, Engine, EngineConfig, Event, Flow, Input, Mono, Now, Outbox, Output,
-    ShardId, Transport, TransportError, Wall,
+    ConnectionId, Counters, Datagram, Engine, EngineConfig, Event, Flow, Input, Mono, Now, Outbox,
+    Output, ShardId, Transport, TransportError, Wall,
 };
 
 use crate::packet::Packet;

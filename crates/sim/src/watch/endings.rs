@@ -46,7 +46,11 @@ impl Endings {
         let verdict = leg.verdict.unwrap_or(0);
         let definitive = sight.rig.policy().upstream.definitive.contains(&verdict);
         if definitive && facts.status == verdict && leg.answer.is_none() {
-            return refused(passing, leg.facts.contacts.iter().map(|own| own.uri.as_str()), sight);
+            return refused(
+                passing,
+                leg.facts.contacts.iter().map(|own| own.uri.as_str()),
+                sight,
+            );
         }
         if facts.status != 200 {
             return Ok(());
@@ -78,7 +82,7 @@ impl Endings {
         let is_later = |leg: &Leg| {
             let facts = &leg.facts;
             let other = facts.call_id != gone.call_id || facts.cseq > gone.cseq;
-            other && leg.verdict == Some(200) && facts.aor == aor
+            other && leg.accepted && facts.aor == aor
         };
         let mut legs = shadow.legs_of(&binding.contact, binding.remote);
         match young && !legs.any(is_later) {

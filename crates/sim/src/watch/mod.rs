@@ -85,7 +85,10 @@ impl Watch {
         let Some(facts) = Facts::of(packet) else {
             return;
         };
-        let passing = Passing { packet, facts: &facts };
+        let passing = Passing {
+            packet,
+            facts: &facts,
+        };
         if facts.status == 0 {
             self.answers.asked(passing);
         }
@@ -110,7 +113,10 @@ impl Watch {
         };
         let keys = self.keys.clone();
         let sight = Sight { rig, keys: &keys };
-        let passing = Passing { packet, facts: &facts };
+        let passing = Passing {
+            packet,
+            facts: &facts,
+        };
         if facts.register {
             self.touch(&facts.aor);
         }
@@ -128,7 +134,7 @@ impl Watch {
             proof::of_answer(passing, &self.shadow, sight)?;
             promises::of_answer(passing, &self.shadow, sight)?;
             self.endings.answered(passing, &self.shadow, sight)?;
-            self.shadow.we_answer(passing);
+            self.shadow.we_answer(passing, sight);
         }
         Ok(())
     }
@@ -239,7 +245,11 @@ impl Sight<'_> {
 #[must_use]
 pub fn aor_contact(aor: &str, policy: &Policy) -> String {
     let escaped = aor.replacen('@', &policy.upstream.at_sign, 1);
-    let listener = policy.upstream.servers.first().map(|server| server.listener.0);
+    let listener = policy
+        .upstream
+        .servers
+        .first()
+        .map(|server| server.listener.0);
     let here = policy.listeners.get(usize::from(listener.unwrap_or(0)));
     let here = here.map(|listener| listener.advertise.as_str());
     format!("sip:{escaped}@{}", here.unwrap_or_default())

@@ -26,9 +26,11 @@ pub(super) fn of_answer(
     }
     let told_before = leg.answer == Some(200);
     let old = leg.is_old && leg.facts.authorization.is_none() && !told_before;
-    if old && leg.verdict == Some(200) && leg.mode != Mode::Mirror {
+    if old && leg.accepted && leg.mode != Mode::Mirror {
         let cseq = facts.cseq;
-        return Err(format!("CSeq {cseq} of {aor} is old, proves nothing, and was accepted"));
+        return Err(format!(
+            "CSeq {cseq} of {aor} is old, proves nothing, and was accepted"
+        ));
     }
     Ok(())
 }
@@ -44,6 +46,9 @@ pub(super) fn of_binding(
     let key = (aor, binding.contact.as_str(), binding.remote);
     match shadow.is_accepted(key, rule) {
         true => Ok(()),
-        false => Err(format!("{} at {} was never accepted", binding.contact, binding.remote)),
+        false => Err(format!(
+            "{} at {} was never accepted",
+            binding.contact, binding.remote
+        )),
     }
 }

@@ -69,7 +69,9 @@ fn shape(facts: &Facts, sight: Sight<'_>) -> Result<(), String> {
     }
     let wanted = aor_contact(&facts.aor, policy);
     for listed in &facts.contacts {
-        let strange = [";q=", "+sip.instance"].iter().any(|part| listed.value.contains(part));
+        let strange = [";q=", "+sip.instance"]
+            .iter()
+            .any(|part| listed.value.contains(part));
         if listed.uri != wanted || strange || facts.contacts.len() != 1 {
             return Err(format!("{} stands for {}", listed.value, facts.aor));
         }
@@ -81,7 +83,10 @@ fn shape(facts: &Facts, sight: Sight<'_>) -> Result<(), String> {
 fn needed(facts: &Facts, leg: Option<&Facts>, sight: Sight<'_>) -> Result<(), String> {
     let leaves = |contact: &str| {
         leg.is_some_and(|leg| {
-            leg.star || leg.listed(contact).is_some_and(|own| leg.asks(own) == Some(0))
+            leg.star
+                || leg
+                    .listed(contact)
+                    .is_some_and(|own| leg.asks(own) == Some(0))
         })
     };
     let path = facts.paths.first().map(String::as_str);
@@ -96,11 +101,14 @@ fn needed(facts: &Facts, leg: Option<&Facts>, sight: Sight<'_>) -> Result<(), St
     }
     let bindings = sight.rig.bindings(&facts.aor);
     let depends = |handle: &str| facts.star || removed.contains(&handle);
-    let left = bindings.iter().find(|binding| {
-        depends(&sight.handle(&facts.aor, binding)) && !leaves(&binding.contact)
-    });
+    let left = bindings
+        .iter()
+        .find(|binding| depends(&sight.handle(&facts.aor, binding)) && !leaves(&binding.contact));
     match left {
-        Some(binding) => Err(format!("{} still needs what is taken back", binding.contact)),
+        Some(binding) => Err(format!(
+            "{} still needs what is taken back",
+            binding.contact
+        )),
         None => Ok(()),
     }
 }
