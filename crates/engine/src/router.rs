@@ -10,6 +10,7 @@ use sip::scan::{self, Peek};
 
 use crate::ids::ShardId;
 use crate::keys::Keys;
+use crate::policy::Naming;
 use crate::txn::branch_shard;
 
 /// Finds the owner of a datagram.
@@ -17,15 +18,17 @@ use crate::txn::branch_shard;
 pub struct Router {
     keys: Keys,
     shards: u8,
+    naming: Naming,
 }
 
 impl Router {
-    /// A router for `shards` shards under this secret, the same as the engines'.
+    /// A router for `shards` shards under this secret and these names, the same as the engines'.
     #[must_use]
-    pub fn new(secret: &[u8; 32], shards: u8) -> Self {
+    pub fn new(secret: &[u8; 32], shards: u8, naming: Naming) -> Self {
         Self {
             keys: Keys::derive(secret),
             shards,
+            naming,
         }
     }
 
@@ -36,7 +39,7 @@ impl Router {
             Peek::Request { to, .. } => {
                 let to = NameAddr::parse(to).ok()?;
                 let mut aor = AorBuf::new();
-                sip::aor::canonical(&Uri::parse(to.uri).ok()?, &mut aor).ok()?;
+                self.naming.aor(&Uri::parse(to.uri).ok()?, &mut aor).ok()?;
                 Some(self.keys.aor_hash(&aor).slot().shard(self.shards))
             }
             Peek::Response { branch } => branch_shard(branch).filter(|shard| shard.0 < self.shards),

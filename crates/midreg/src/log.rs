@@ -32,6 +32,8 @@ const WARN_EVERY: Duration = Duration::from_secs(1);
 pub struct Teller {
     policy: Arc<Policy>,
     unchallenged: Throttle,
+    unlisted: Throttle,
+    uncredited: Throttle,
 }
 
 /// Keeps the writing thread going; when it is dropped, what waits is written.
@@ -88,6 +90,8 @@ impl Teller {
         Self {
             policy,
             unchallenged: Throttle::default(),
+            unlisted: Throttle::default(),
+            uncredited: Throttle::default(),
         }
     }
 
@@ -113,7 +117,28 @@ impl Teller {
                 info!(upstream, min_expires, "upstream wants longer lifetimes");
             }
             Event::PersistFailed { replies } => error!(replies, "the store failed"),
-            Event::EpochBegun { epoch } => info!(epoch, "new epoch: leases are renewed"),
+            Event::EpochBegun { node, epoch, cause } => {
+                let upstream = self.node(*node);
+                info!(upstream, epoch, ?cause, "new epoch: leases are renewed");
+            }
+            Event::LeaseLost { aor, node, .. } => {
+                let upstream = self.node(*node);
+                info!(%aor, upstream, "the upstream has lost a registration");
+            }
+            Event::SiblingsUnlisted { aor, node } => {
+                if let Some(unsaid) = self.unlisted.pass(Instant::now()) {
+                    let upstream = self.node(*node);
+                    warn!(
+                        %aor, upstream, unsaid,
+                        "the upstream lists one contact only: if it keeps no more, use mode \"aor\""
+                    );
+                }
+            }
+            Event::UpstreamWantsCredentials { source } => {
+                if let Some(unsaid) = self.uncredited.pass(Instant::now()) {
+                    warn!(%source, unsaid, "the upstream wants credentials: upstream.credentials");
+                }
+            }
             Event::InvariantBroken { site } => error!(site, "a state that cannot be was met"),
             Event::RegisterForwarded {
                 aor,

@@ -16,6 +16,8 @@ pub fn log(report: &Report) {
         retransmissions = counters.retransmissions,
         expired = counters.expired,
         unchallenged = counters.unchallenged,
+        challenges = counters.challenges,
+        wrong_passwords = counters.wrong_passwords,
         bindings = totals.bindings,
         aors = totals.records,
         received = tally.received,

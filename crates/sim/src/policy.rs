@@ -67,7 +67,9 @@ pub fn two_nodes() -> Policy {
     with(Mode::Contact, 2)
 }
 
-fn with(mode: Mode, nodes: u16) -> Policy {
+/// This mode before so many main registrars, with everything else at its default.
+#[must_use]
+pub fn with(mode: Mode, nodes: u16) -> Policy {
     let listener = |transport| Listener {
         transport,
         advertise: US.to_owned(),

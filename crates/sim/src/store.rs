@@ -28,6 +28,7 @@ pub struct Store {
     rows: BTreeMap<(u16, u32, u32), Row>,
     batches: usize,
     failures: usize,
+    late: bool,
 }
 
 /// What the store knows of a binding.
@@ -60,6 +61,7 @@ impl Store {
             rows: BTreeMap::new(),
             batches: 0,
             failures: 0,
+            late: false,
         }
     }
 
@@ -78,6 +80,12 @@ impl Store {
     #[must_use]
     pub const fn failures(&self) -> usize {
         self.failures
+    }
+
+    /// Whether answers have ever had to wait for it.
+    #[must_use]
+    pub const fn was_late(&self) -> bool {
+        self.late
     }
 
     /// Batches that wait.
@@ -120,6 +128,7 @@ impl Store {
         // Order is kept: nothing is settled before what came before it.
         if self.mode == StoreMode::Late || !self.waiting.is_empty() {
             self.waiting.push_back(batch);
+            self.late = true;
             return None;
         }
         Some(self.settle(batch))

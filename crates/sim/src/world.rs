@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::policy::Policy;
-use engine::{DropReason, Event, Mono, Row};
+use engine::{BindingId, DropReason, Event, Mono, Row};
 
 use crate::ladder::{Fate, Ladder};
 use crate::main_registrar::{Held, MainRegistrar};
@@ -35,6 +35,7 @@ pub struct World {
     alarm: Alarm,
     fault: Option<String>,
     fingerprint: u64,
+    mailed: bool,
 }
 
 /// What happens when the watch complains.
@@ -68,6 +69,7 @@ impl World {
             alarm: Alarm::Panic,
             fault: None,
             fingerprint: FNV_BASIS,
+            mailed: false,
         }
     }
 
@@ -198,23 +200,39 @@ impl World {
     /// Time passes and everything happens when it is due.
     ///
     /// # Panics
-    /// When the watch complains.
+    /// When the watch complains, unless the alarm is only noted.
     pub fn advance(&mut self, by: Duration) {
         let end = self.now().plus(by);
-        loop {
-            self.flush();
-            let deadline = self.rig.next_deadline();
-            let next = [self.network.next_arrival(), deadline];
-            let Some(at) = next.into_iter().flatten().min().filter(|at| *at <= end) else {
-                break;
-            };
-            self.rig.set_now(at.max(self.now()));
-            match self.network.receive(self.now()) {
-                Some(packet) => self.deliver(packet),
-                None => self.rig.fire(),
+        while self.step(end) {}
+        self.rig.set_now(end);
+    }
+
+    /// Time passes until then, or until somebody has mail.
+    ///
+    /// # Panics
+    /// When the watch complains, unless the alarm is only noted.
+    pub fn advance_to_mail(&mut self, end: Mono) {
+        self.mailed = false;
+        while !self.mailed {
+            if !self.step(end) {
+                return self.rig.set_now(end);
             }
         }
-        self.rig.set_now(end);
+    }
+
+    /// What is due next by then happens; whether there was anything.
+    fn step(&mut self, end: Mono) -> bool {
+        self.flush();
+        let next = [self.network.next_arrival(), self.rig.next_deadline()];
+        let Some(at) = next.into_iter().flatten().min().filter(|at| *at <= end) else {
+            return false;
+        };
+        self.rig.set_now(at.max(self.now()));
+        match self.network.receive(self.now()) {
+            Some(packet) => self.deliver(packet),
+            None => self.rig.fire(),
+        }
+        true
     }
 
     /// Whole seconds pass.
@@ -260,6 +278,12 @@ impl World {
         bindings
             .map(|binding| self.watch.token(binding.id))
             .collect()
+    }
+
+    /// What names a binding to the main registrars.
+    #[must_use]
+    pub fn handle(&self, aor: &str, id: BindingId) -> String {
+        self.watch.handle(aor, id, self.rig.policy())
     }
 
     /// The tokens that the main registrars hold for an AoR.
@@ -338,7 +362,10 @@ impl World {
                 let answers = main.receive(now, &packet);
                 answers.into_iter().for_each(|answer| self.post(answer));
             }
-            None => self.boxes.entry(packet.to).or_default().push_back(packet),
+            None => {
+                self.mailed = true;
+                self.boxes.entry(packet.to).or_default().push_back(packet);
+            }
         }
     }
 

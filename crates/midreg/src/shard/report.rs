@@ -65,6 +65,8 @@ fn add_counters(sum: &mut Counters, other: &Counters) {
         retransmissions,
         upstream_registers,
         unchallenged,
+        challenges,
+        wrong_passwords,
         expired,
     } = other;
     add_each(&mut sum.decisions, decisions);
@@ -74,6 +76,8 @@ fn add_counters(sum: &mut Counters, other: &Counters) {
     sum.retransmissions += retransmissions;
     sum.upstream_registers += upstream_registers;
     sum.unchallenged += unchallenged;
+    sum.challenges += challenges;
+    sum.wrong_passwords += wrong_passwords;
     sum.expired += expired;
 }
 

@@ -1,7 +1,6 @@
 //! Answers to devices: at most one final for each copy of a request, never 408 (RFC 4320 §4.2), and
 //! a 200 whose figures agree and that lists who asked.
 
-use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
 use super::{Passing, Shadow};
@@ -9,14 +8,15 @@ use super::{Passing, Shadow};
 /// Counts requests against answers.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    /// Copies of requests that arrived, less final answers, by sender and branch.
-    unanswered: BTreeMap<(SocketAddr, String), i64>,
+    /// Copies of requests that arrived, less final answers, by branch: a phone whose NAT moves it
+    /// sends the second copy from elsewhere.
+    unanswered: BTreeMap<String, i64>,
 }
 
 impl Answers {
     pub(super) fn asked(&mut self, passing: Passing<'_>) {
-        let key = (passing.packet.from, passing.facts.branch.clone());
-        *self.unanswered.entry(key).or_default() += 1;
+        let branch = passing.facts.branch.clone();
+        *self.unanswered.entry(branch).or_default() += 1;
     }
 
     pub(super) fn answered(&mut self, passing: Passing<'_>) -> Result<(), String> {
@@ -28,8 +28,7 @@ impl Answers {
             return Ok(());
         }
         agree(passing)?;
-        let key = (packet.to, facts.branch.clone());
-        let balance = self.unanswered.entry(key).or_default();
+        let balance = self.unanswered.entry(facts.branch.clone()).or_default();
         *balance -= 1;
         // An answer to the port of the Via (RFC 3261 §18.2.2) is not found here.
         let known = *balance >= 0 || packet.value("Via").is_none_or(|via| !via.contains("rport"));

@@ -82,7 +82,7 @@ impl Endings {
         let is_later = |leg: &Leg| {
             let facts = &leg.facts;
             let other = facts.call_id != gone.call_id || facts.cseq > gone.cseq;
-            other && leg.verdict == Some(200) && facts.aor == aor
+            other && leg.accepted && facts.aor == aor
         };
         let mut legs = shadow.legs_of(&binding.contact, binding.remote);
         match young && !legs.any(is_later) {

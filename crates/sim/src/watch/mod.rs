@@ -134,7 +134,7 @@ impl Watch {
             proof::of_answer(passing, &self.shadow, sight)?;
             promises::of_answer(passing, &self.shadow, sight)?;
             self.endings.answered(passing, &self.shadow, sight)?;
-            self.shadow.we_answer(passing);
+            self.shadow.we_answer(passing, sight);
         }
         Ok(())
     }

@@ -1,10 +1,15 @@
 //! Promises: none beyond what is usable of a lease, no lease longer than granted (R4), and none
 //! that the store could not repeat after a crash (ADR 0007).
 
+use engine::Mono;
 use engine::command::BindingView;
 
 use super::{Leg, Passing, Shadow, Sight, seconds};
 use crate::store::Row;
+
+/// Milliseconds that an answer may wait for the store and still be sent as it was written: the
+/// margin of a lease is longer.
+const FRESH: u64 = 1_000;
 
 /// A 200 promises no more than the leases carry, and its receiver no more than the store knows.
 pub(super) fn of_answer(
@@ -23,6 +28,10 @@ pub(super) fn of_answer(
         return Ok(());
     }
     let bindings = sight.rig.bindings(&facts.aor);
+    let composed = match sight.rig.store().was_late() {
+        true => Mono(sight.rig.now().0.saturating_sub(FRESH)),
+        false => sight.rig.now(),
+    };
     for listed in &facts.contacts {
         let promised = listed.expires.unwrap_or(0);
         let known = || {
@@ -33,10 +42,9 @@ pub(super) fn of_answer(
         if known().next().is_none() || promised == 0 {
             continue;
         }
-        let now = sight.rig.now();
         let usable = known().filter_map(|binding| {
             let granted = shadow.granted(&sight.handle(&facts.aor, binding))?;
-            Some(granted.usable(now))
+            Some(granted.usable(composed))
         });
         let usable = usable.max().unwrap_or(0);
         if leg.is_leased() && promised > usable {
@@ -114,7 +122,7 @@ pub(super) fn of_binding(
 /// At a crash: who was told of a promise that still runs is in the store.
 pub(super) fn survive(aor: &str, shadow: &Shadow, sight: Sight<'_>) -> Result<(), String> {
     for binding in sight.rig.bindings(aor) {
-        let told = shadow.was_told(aor, &binding.contact, binding.remote);
+        let told = shadow.was_told(binding.id);
         if told && sight.rig.store().row(binding.id).is_none() {
             return Err(format!(
                 "the promise to {} did not survive",

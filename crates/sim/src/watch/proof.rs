@@ -26,7 +26,7 @@ pub(super) fn of_answer(
     }
     let told_before = leg.answer == Some(200);
     let old = leg.is_old && leg.facts.authorization.is_none() && !told_before;
-    if old && leg.verdict == Some(200) && leg.mode != Mode::Mirror {
+    if old && leg.accepted && leg.mode != Mode::Mirror {
         let cseq = facts.cseq;
         return Err(format!(
             "CSeq {cseq} of {aor} is old, proves nothing, and was accepted"

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::policy::{FlowMatch, Mode};
-use engine::{Mono, Seconds};
+use engine::{BindingId, Mono, Seconds};
 
 use super::{Passing, Sight};
 use crate::digest;
@@ -36,9 +36,12 @@ pub struct Shadow {
     heights: BTreeMap<String, u32>,
     /// Nonces that we issued ourselves.
     nonces: BTreeSet<String>,
-    /// Who was answered 200 for what since the engine began.
-    told: BTreeSet<(String, String, SocketAddr)>,
+    /// Bindings whose devices were answered 200 since the engine began.
+    told: BTreeSet<BindingKey>,
 }
+
+/// Slot, place and generation of a binding.
+type BindingKey = (u16, u32, u32);
 
 /// A REGISTER of a device.
 #[derive(Clone, Debug)]
@@ -51,8 +54,10 @@ pub struct Leg {
     pub senders: BTreeSet<SocketAddr>,
     /// When it arrived first.
     pub arrived: Mono,
-    /// What the main registrar answered.
+    /// What the main registrar answered, at last.
     pub verdict: Option<u16>,
+    /// Whether it was ever accepted: what comes by a second flow is asked about again.
+    pub accepted: bool,
     /// What the device was answered.
     pub answer: Option<u16>,
     /// Its contacts that were bound when it arrived.
@@ -139,11 +144,10 @@ impl Shadow {
         }
     }
 
-    /// Whether a contact of an AoR was answered 200 on this flow, since the engine began.
+    /// Whether a binding's device was answered 200 since the engine began.
     #[must_use]
-    pub fn was_told(&self, aor: &str, contact: &str, flow: SocketAddr) -> bool {
-        self.told
-            .contains(&(aor.to_owned(), contact.to_owned(), flow))
+    pub fn was_told(&self, id: BindingId) -> bool {
+        self.told.contains(&(id.slot.0, id.index, id.generation))
     }
 
     /// A REGISTER of a device arrived.
@@ -166,6 +170,7 @@ impl Shadow {
             senders: BTreeSet::from([packet.from]),
             arrived: sight.rig.now(),
             verdict: None,
+            accepted: false,
             answer: None,
             is_old: later && !bound.is_empty(),
             bound,
@@ -208,6 +213,7 @@ impl Shadow {
         let (request, at) = (sent.facts.clone(), sent.at);
         if let Some(leg) = request.leg.as_ref().and_then(|leg| self.legs.get_mut(leg)) {
             leg.verdict = Some(facts.status);
+            leg.accepted |= facts.status == 200;
         }
         if facts.status != 200 {
             return;
@@ -220,7 +226,7 @@ impl Shadow {
     }
 
     /// We answered a device.
-    pub(super) fn we_answer(&mut self, passing: Passing<'_>) {
+    pub(super) fn we_answer(&mut self, passing: Passing<'_>, sight: Sight<'_>) {
         let facts = passing.facts;
         let Some(leg) = self.legs.get_mut(&facts.branch) else {
             return;
@@ -229,10 +235,14 @@ impl Shadow {
         if facts.status == 200 {
             let height = self.heights.entry(facts.call_id.clone()).or_default();
             *height = facts.cseq.max(*height);
-            for listed in &leg.facts.contacts {
-                let key = (facts.aor.clone(), listed.uri.clone(), passing.packet.to);
-                self.told.insert(key);
-            }
+            let bindings = sight.rig.bindings(&facts.aor).into_iter();
+            let own = bindings.filter(|binding| {
+                let asked = leg.facts.listed(&binding.contact).is_some();
+                asked && binding.remote == passing.packet.to
+            });
+            let ids = own.map(|binding| binding.id);
+            self.told
+                .extend(ids.map(|id| (id.slot.0, id.index, id.generation)));
         }
         if facts.status == 401 {
             let challenges = passing.packet.all("WWW-Authenticate");

@@ -1,8 +1,12 @@
 //! `Actor`: a model phone with a transaction layer of its own: it retransmits, answers challenges,
 //! heeds what it is told, and comes again in time.
 
+use crate::main_registrar::PASSWORD;
+use crate::mix::{Kind, Shown};
+use crate::packet::Packet;
+use crate::phone::Phone;
+use crate::rng::Rng;
 use engine::Mono;
-use midreg_sim::{Packet, Phone, Rng};
 
 /// Milliseconds between the first two copies of a request (RFC 3261 Timer E).
 const T1: u64 = 500;
@@ -13,25 +17,27 @@ const TIMER_F: u64 = 32_000;
 
 /// A phone that acts by itself.
 #[derive(Debug)]
-pub(crate) struct Actor {
+pub(super) struct Actor {
     /// What it writes.
-    pub(crate) phone: Phone,
+    pub(super) phone: Phone,
     /// All contacts it has; it may register some of them only.
-    pub(crate) all: Vec<String>,
+    pub(super) all: Vec<String>,
     /// Its whims come from here.
     rng: Rng,
     state: State,
+    kind: Kind,
+    shown: Shown,
     /// Whether it wants to be registered.
-    pub(crate) purpose: Purpose,
+    pub(super) purpose: Purpose,
     /// Challenges answered for the present wish.
     answered: u32,
     /// 200s that it had to a registration.
-    pub(crate) successes: u32,
+    pub(super) successes: u32,
 }
 
 /// What an actor is up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub(super) enum Purpose {
     /// To be registered and stay so.
     Stay,
     /// To leave and stay away.
@@ -56,20 +62,47 @@ enum State {
 
 impl Actor {
     /// A phone that begins at `start`.
-    pub(crate) fn new(phone: Phone, seed: u64, start: Mono) -> Self {
+    pub(super) fn new(phone: Phone, (kind, shown): (Kind, Shown), seed: u64, start: Mono) -> Self {
         Self {
             all: phone.contacts.clone(),
             phone,
             rng: Rng::new(seed),
             state: State::Idle(start),
+            kind,
+            shown,
             purpose: Purpose::Stay,
             answered: 0,
             successes: 0,
         }
     }
 
+    /// Whether it wanted to leave, and was told that it is gone.
+    pub(super) fn has_left(&self) -> bool {
+        self.purpose == Purpose::Leave && matches!(self.state, State::Idle(Mono::NEVER))
+    }
+
+    /// It forgets its password, or remembers it.
+    pub(super) fn confuse(&mut self) {
+        self.phone.password = match self.phone.password.as_str() {
+            PASSWORD => "wrong".to_owned(),
+            _ => PASSWORD.to_owned(),
+        };
+    }
+
+    /// It knows its password again, and sleeps no longer than it should.
+    pub(super) fn recover(&mut self) {
+        self.kind = Kind::Plain;
+        PASSWORD.clone_into(&mut self.phone.password);
+    }
+
+    /// It wants this from now on, and begins at once.
+    pub(super) fn intend(&mut self, now: Mono, purpose: Purpose) {
+        self.purpose = purpose;
+        self.stir(now);
+    }
+
     /// When it wants to do something.
-    pub(crate) fn next_deadline(&self) -> Option<Mono> {
+    pub(super) fn next_deadline(&self) -> Option<Mono> {
         match &self.state {
             _ if self.purpose == Purpose::Off => None,
             State::Idle(at) => Some(*at),
@@ -78,13 +111,13 @@ impl Actor {
     }
 
     /// It does something soon, whatever it was about.
-    pub(crate) fn stir(&mut self, now: Mono) {
+    pub(super) fn stir(&mut self, now: Mono) {
         self.state = State::Idle(now);
         self.answered = 0;
     }
 
     /// It sends this now, whatever it was about.
-    pub(crate) fn ask(&mut self, now: Mono, bytes: Vec<u8>) -> Vec<u8> {
+    pub(super) fn ask(&mut self, now: Mono, bytes: Vec<u8>) -> Vec<u8> {
         let packet = Packet {
             from: self.phone.address,
             to: self.phone.address,
@@ -101,15 +134,16 @@ impl Actor {
     }
 
     /// Time has come: what it sends.
-    pub(crate) fn on_time(&mut self, now: Mono) -> Option<Vec<u8>> {
+    pub(super) fn on_time(&mut self, now: Mono) -> Option<Vec<u8>> {
         match &mut self.state {
             _ if self.purpose == Purpose::Off => None,
             State::Idle(at) if *at > now => None,
             State::Idle(_) => {
                 self.answered = 0;
-                let bytes = match self.purpose {
-                    Purpose::Leave => self.phone.unregister(),
-                    Purpose::Stay | Purpose::Off => self.phone.register(),
+                let bytes = match (self.purpose, self.shown) {
+                    (Purpose::Leave, _) => self.phone.unregister(),
+                    (_, Shown::Always) => self.phone.register_with_credentials(),
+                    (_, Shown::WhenAsked) => self.phone.register(),
                 };
                 Some(self.ask(now, bytes))
             }
@@ -132,7 +166,7 @@ impl Actor {
     }
 
     /// A response arrived: what it sends next.
-    pub(crate) fn on_packet(&mut self, now: Mono, packet: &Packet) -> Option<Vec<u8>> {
+    pub(super) fn on_packet(&mut self, now: Mono, packet: &Packet) -> Option<Vec<u8>> {
         let State::Asking { branch, .. } = &self.state else {
             return None;
         };
@@ -179,9 +213,13 @@ impl Actor {
                 self.successes += 1;
                 let own = self.phone.contacts.iter();
                 let promised = own.map(|uri| packet.promised(uri).unwrap_or(0)).min();
-                // Half of what it was promised at the earliest, nine tenths at the latest.
+                // Half of what it was promised at the earliest, nine tenths at the latest; but who
+                // sleeps comes too late.
                 let promised = u64::from(promised.unwrap_or(0)) * 1000;
-                let share = 50 + self.rng.below(40);
+                let share = match self.kind {
+                    Kind::Sleeper if self.rng.chance(30) => 200 + self.rng.below(400),
+                    _ => 50 + self.rng.below(40),
+                };
                 let pause = (promised * share / 100).max(1000);
                 self.state = State::Idle(now.plus_millis(pause));
             }
