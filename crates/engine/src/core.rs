@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use crate::auth::Authenticator;
 use crate::clock::{Mono, Now};
 use crate::counters::Counters;
+use crate::defect::{Defect, Seeded};
 use crate::engine::EngineConfig;
 use crate::entropy::Entropy;
 use crate::event::{EpochCause, Event};
@@ -46,6 +47,8 @@ pub(crate) struct Core {
     pub(crate) release_queue: VecDeque<ConversationId>,
     /// Releases under way.
     pub(crate) releasing: usize,
+    /// A defect put in by a test.
+    pub(crate) seeded: Seeded,
 }
 
 /// Why a timer of the core was armed.
@@ -110,6 +113,7 @@ impl Core {
             timers: Timers::new(),
             release_queue: VecDeque::new(),
             releasing: 0,
+            seeded: Seeded::default(),
         }
     }
 
@@ -163,6 +167,10 @@ impl Core {
         reply: ReadyReply<'_>,
         out: &mut Outbox,
     ) {
+        let seq = match self.seeded.is(Defect::ReplyBeforeDurable) {
+            true => PersistSeq::default(),
+            false => seq,
+        };
         match self.gate.admit(now.mono, seq, reply) {
             Admission::Go => self.send(now, reply, out),
             Admission::Held => {}

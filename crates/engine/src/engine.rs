@@ -48,6 +48,12 @@ impl Engine {
         }
     }
 
+    /// Puts a defect in, for a test that proves that it is seen.
+    #[cfg(feature = "defects")]
+    pub fn put_in(&mut self, defect: crate::defect::Defect) {
+        self.core.seeded = crate::defect::Seeded::with(defect);
+    }
+
     /// Takes one input; what is to be done is appended to `out`.
     pub fn handle_input(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
         match input {

@@ -27,6 +27,7 @@ pub mod clock;
 pub mod command;
 mod core;
 pub mod counters;
+pub mod defect;
 mod dispatch;
 pub mod engine;
 mod entropy;

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use crate::clock::{Now, Seconds};
 use crate::core::{Core, Purpose};
+use crate::defect::Defect;
 use crate::event::Event;
 use crate::flow::Flow;
 use crate::gate::{ReadyReply, Repeat};
@@ -149,7 +150,10 @@ fn try_to_ask(
     let replaced = replaced(core, id, &request);
     let spent = release::spent(core, id);
     let conversation = core.conversations.get_mut(id)?;
-    conversation.cseq = next_cseq(spent);
+    conversation.cseq = match core.seeded.is(Defect::RepeatCseq) {
+        true => spent.max(1),
+        false => next_cseq(spent),
+    };
     let bindings: SmallVec<[BindingId; 2]> =
         conversation.claims.iter().map(|c| c.binding).collect();
     let terms = conversation.terms;
@@ -196,6 +200,9 @@ fn ends_lease(core: &Core, id: ConversationId, request: &RegisterRequest<'_>) ->
     let only_removes = !request.contacts().is_empty() && request.only_removes();
     if !conversation.terms.is_shared() || !only_removes {
         return false;
+    }
+    if core.seeded.is(Defect::EndSharedLease) {
+        return true;
     }
     let stays = |id: BindingId| !conversation.claims.iter().any(|c| c.binding == id);
     let mut sharing = core.table.sharing(conversation.hash, conversation.lease);
@@ -292,6 +299,9 @@ pub(super) fn unanswered(
     out: &mut Outbox,
 ) {
     give_up(core, now, &asking.arrival, out);
+    if core.seeded.is(Defect::ForgetUnanswered) {
+        return;
+    }
     let Ok(message) = Message::parse(&asking.arrival.bytes) else {
         return;
     };
@@ -399,7 +409,7 @@ pub(super) fn finish(core: &mut Core, now: Now, id: ConversationId, out: &mut Ou
         .claims
         .iter()
         .any(|c| matches!(c.hold, Hold::Departed(_)));
-    if departed {
+    if departed && !core.seeded.is(Defect::ForgetDeparted) {
         return release::resume(core, now, id, out);
     }
     end(core, id);

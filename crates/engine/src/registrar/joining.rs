@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use crate::core::Core;
+use crate::defect::Defect;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::limits;
 use crate::registrar::conversation::{
@@ -77,6 +78,7 @@ pub(super) fn turn(core: &Core, request: &RegisterRequest<'_>) -> Turn {
         bindings.any(|binding| flows_match(&request.flow, &binding.flow, rule))
     };
     match request.wish {
+        _ if core.seeded.is(Defect::NoBarrier) => Turn::AmongOthers,
         Wish::RemoveAll if is_proved() || challenged(core, request).is_some() => Turn::Alone,
         _ => Turn::AmongOthers,
     }

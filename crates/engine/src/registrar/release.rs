@@ -12,6 +12,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::auth;
 use crate::clock::{Mono, Now};
 use crate::core::{Core, Purpose};
+use crate::defect::Defect;
 use crate::event::{Event, ReleaseOutcome};
 use crate::hop::Hop;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
@@ -42,6 +43,7 @@ pub(crate) fn begin(
     spend(core, hash, binding.lease.id, binding.lease.cseq);
     let lease = &binding.lease;
     let runs = lease.terms.is_leased()
+        && !core.seeded.is(Defect::ForgetRemoval)
         && lease.until > now.mono
         // Others stay on it: it goes with the last of them.
         && !is_shared_still(core, hash, lease);
