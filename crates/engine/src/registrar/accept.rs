@@ -20,7 +20,7 @@ use crate::registrar::decision::{ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::forward::{give_up, reread};
 use crate::registrar::granting::{Plan, apply, lease, registration, share};
 use crate::registrar::request::{Credentials, RegisterRequest, Wish};
-use crate::registrar::{devices_of, release, remove, reply, siblings};
+use crate::registrar::{devices_of, release, remove, reply, settlement, siblings};
 
 /// What a 2xx is about, gathered for the steps below.
 pub(super) struct Verdict<'v, 'm> {
@@ -171,7 +171,7 @@ fn remove_all(
     }
     core.tombstones
         .bury(now.mono, request.aor_hash, request.words());
-    release::forget(core, now, request.aor_hash, verdict.id, out);
+    settlement::forget(core, now, request.aor_hash, verdict.id, out);
     if gone.is_empty() {
         return PersistSeq::default();
     }
