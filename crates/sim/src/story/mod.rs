@@ -21,7 +21,6 @@ use engine::Mono;
 
 use crate::mix::{Mix, Trouble};
 use crate::network::{Conditions, Link};
-use crate::personality::Temper;
 use crate::rig::Rig;
 use crate::rng::Rng;
 use crate::store::StoreMode;
@@ -138,9 +137,10 @@ impl Story {
         let good = self.mix.personality();
         for main in &mut self.world.mains {
             main.personality = good.clone();
-            main.personality.temper = Temper::Normal;
+            // What nobody takes back fills the places of those who live.
+            main.personality.max_contacts = usize::MAX;
         }
-        if self.mix.has(Trouble::MainRestart) {
+        if self.mix.has(Trouble::MainRestart) || self.mix.has(Trouble::Crowding) {
             accident::resync(self);
         }
         let now = self.world.now();
