@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use crate::clock::{Mono, Seconds};
 use crate::flow::Flow;
 use crate::ids::{AorHash, BindingId, LeaseId, NodeId, PersistSeq};
+use crate::limits;
 use crate::location::Binding;
 use crate::registrar::decision::ForwardReason;
 use crate::registrar::reconcile::Standing;
@@ -168,6 +169,31 @@ pub(crate) struct Arrival {
     pub(crate) reason: ForwardReason,
     /// Whether others of its AoR wait for it.
     pub(crate) turn: Turn,
+    /// Whom it gives way to while it waits.
+    pub(crate) class: Class,
+}
+
+/// Who goes first on a lease (R15): what a stranger sends costs him nothing, and must not keep those
+/// out who share the lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Class {
+    /// The answer to a challenge.
+    SecondLeg,
+    /// A device that is known.
+    Known,
+    /// Anybody else.
+    Stranger,
+}
+
+impl Class {
+    /// The class of what is forwarded for this reason.
+    pub(crate) const fn of(reason: ForwardReason) -> Self {
+        match reason {
+            ForwardReason::Challenge => Self::SecondLeg,
+            ForwardReason::NewDevice | ForwardReason::Query => Self::Stranger,
+            _ => Self::Known,
+        }
+    }
 }
 
 /// Whether others of its AoR wait for a request, and it for them.
@@ -211,6 +237,35 @@ impl ConversationId {
 }
 
 impl Conversation {
+    /// Lets an arrival wait behind those of its class, and before the lower ones, but on its own side
+    /// of a `Contact: *` (R8). Hands back who has to go for that, which may be the arrival itself:
+    /// there is room for few, and for half of them at most if they are strangers.
+    pub(crate) fn let_wait(&mut self, arrival: Arrival) -> Option<Arrival> {
+        let strangers = self
+            .waiting
+            .iter()
+            .filter(|other| other.class == Class::Stranger);
+        let crowded =
+            arrival.class == Class::Stranger && strangers.count() >= limits::WAITING_PER_LEASE / 2;
+        if crowded {
+            return Some(arrival);
+        }
+        let barrier = self
+            .waiting
+            .iter()
+            .rposition(|other| other.turn == Turn::Alone);
+        let after = barrier.map_or(0, |at| at + 1);
+        let lower =
+            |other: &Arrival| arrival.turn == Turn::AmongOthers && other.class > arrival.class;
+        let behind = self.waiting.iter().skip(after).position(lower);
+        let place = behind.map_or(self.waiting.len(), |at| after + at);
+        self.waiting.insert(place, arrival);
+        match self.waiting.len() > limits::WAITING_PER_LEASE {
+            true => self.waiting.pop_back(),
+            false => None,
+        }
+    }
+
     /// What departed from it is not to be given back any more: its addresses are free when the
     /// conversation ends.
     pub(crate) fn abandon_departed(&mut self) {

@@ -15,7 +15,7 @@ use crate::limits;
 use crate::location::{Change, Op};
 use crate::output::Outbox;
 use crate::registrar::answer::Delivery;
-use crate::registrar::conversation::{Arrival, Asking, ConversationId, Hold, Leg, Phase};
+use crate::registrar::conversation::{Arrival, Asking, Class, ConversationId, Hold, Leg, Phase};
 use crate::registrar::decide::SelfProof;
 use crate::registrar::decision::{Decision, ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::heading::Heading;
@@ -51,6 +51,7 @@ pub(crate) fn start(
         at: now.mono,
         reason,
         turn: joining::turn(core, request),
+        class: Class::of(reason),
     };
     place(core, now, request, devices, arrival, out);
 }
@@ -64,20 +65,23 @@ fn place(
     arrival: Arrival,
     out: &mut Outbox,
 ) {
-    let found =
-        joining::find(core, request, devices).or_else(|| joining::begin(core, request, devices));
+    let found = match joining::find(core, request, devices) {
+        Some(id) => Some(joining::ahead_on_lease(core, id).unwrap_or(id)),
+        None => joining::ahead_of(core, request, devices)
+            .or_else(|| joining::begin(core, request, devices)),
+    };
     let Some(id) = found else {
         return give_up(core, now, &arrival, out);
     };
-    let id = joining::ahead_on_lease(core, id).unwrap_or(id);
     let Some(conversation) = core.conversations.get_mut(id) else {
         return;
     };
     match conversation.phase {
-        Phase::Asking(_) if conversation.waiting.len() >= limits::WAITING_PER_LEASE => {
-            give_up(core, now, &arrival, out);
+        Phase::Asking(_) => {
+            if let Some(refused) = conversation.let_wait(arrival) {
+                give_up(core, now, &refused, out);
+            }
         }
-        Phase::Asking(_) => conversation.waiting.push_back(arrival),
         Phase::Challenged { .. } => ask(core, now, id, arrival, Leg::First, out),
         Phase::Releasing { .. } | Phase::Resting { .. } => {
             settlement::cancel(core, now, id, out);

@@ -88,17 +88,34 @@ pub(super) fn turn(core: &Core, request: &RegisterRequest<'_>) -> Turn {
 /// there must wait (R6).
 pub(super) fn ahead_on_lease(core: &Core, id: ConversationId) -> Option<ConversationId> {
     let own = core.conversations.get(id)?;
-    if own.terms.is_proxied() {
+    match own.terms.is_proxied() {
+        true => None,
+        false => asking_on(core, own.hash, own.lease).find(|other| *other != id),
+    }
+}
+
+/// The same for a request that has no conversation yet, where it would speak on a lease that is
+/// known.
+pub(super) fn ahead_of(
+    core: &Core,
+    request: &RegisterRequest<'_>,
+    devices: &[Option<BindingId>],
+) -> Option<ConversationId> {
+    if request.terms.is_proxied() || request.contacts().is_empty() {
         return None;
     }
+    let (lease, _) = known_lease(core, request, devices)?;
+    asking_on(core, request.aor_hash, lease).next()
+}
+
+/// The conversations with a REGISTER under way on a lease.
+fn asking_on(core: &Core, aor: AorHash, lease: LeaseId) -> impl Iterator<Item = ConversationId> {
     core.conversations
-        .of(own.hash)
-        .find(|(other, conversation)| {
-            *other != id
-                && conversation.lease == own.lease
-                && matches!(conversation.phase, Phase::Asking(_))
+        .of(aor)
+        .filter(move |(_, conversation)| {
+            conversation.lease == lease && matches!(conversation.phase, Phase::Asking(_))
         })
-        .map(|(other, _)| other)
+        .map(|(id, _)| id)
 }
 
 /// Whether a conversation is about the lease or the device of a request.
