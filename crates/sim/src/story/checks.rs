@@ -76,7 +76,7 @@ pub(super) fn last_sight(story: &Story) -> LastSight {
 
 /// Everybody is gone here; who left as one should is gone upstream; and where we may take back what
 /// we registered, everybody is.
-pub(super) fn farewell(story: &mut Story, last: &LastSight) -> Result<(), String> {
+pub(super) fn farewell(story: &Story, last: &LastSight) -> Result<(), String> {
     if story.mix.mode == Mode::Mirror {
         return politely_gone(story, last);
     }
@@ -94,7 +94,7 @@ pub(super) fn farewell(story: &mut Story, last: &LastSight) -> Result<(), String
 }
 
 /// Nothing is left of anything.
-pub(super) fn emptiness(story: &mut Story) -> Result<(), String> {
+pub(super) fn emptiness(story: &Story) -> Result<(), String> {
     let totals = story.world.rig.totals();
     match totals == Totals::default() {
         true => Ok(()),

@@ -17,7 +17,7 @@ mod whim;
 
 use core::time::Duration;
 
-use engine::Mono;
+use engine::{Engine, Mono};
 
 use crate::mix::{Mix, Trouble};
 use crate::network::{Conditions, Link};
@@ -72,6 +72,13 @@ impl Story {
             step: 0,
             tally: Tally::default(),
         }
+    }
+
+    /// The same with something done to its engine.
+    #[must_use]
+    pub fn altered(mut self, how: impl Fn(&mut Engine) + 'static) -> Self {
+        self.world.rig.alter(how);
+        self
     }
 
     /// Tells it to the end.

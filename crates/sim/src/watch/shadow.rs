@@ -176,8 +176,13 @@ impl Shadow {
     /// A REGISTER of a device arrived.
     pub(super) fn device_asks(&mut self, passing: Passing<'_>, sight: Sight<'_>) {
         let Passing { packet, facts } = passing;
+        let mode = sight.domain(&facts.aor).mode;
+        let at_home = mode == Mode::Standalone && self.knows(facts);
         if let Some(leg) = self.legs.get_mut(&facts.branch) {
             leg.senders.insert(packet.from);
+            if at_home {
+                self.accept(&facts.branch.clone());
+            }
             return;
         }
         let later = self.height(&facts.call_id) > facts.cseq;
@@ -190,19 +195,17 @@ impl Shadow {
             .map(|binding| binding.contact)
             .filter(|uri| facts.star || facts.listed(uri).is_some())
             .collect();
-        let mode = sight.domain(&facts.aor).mode;
         let leg = Leg {
             facts: facts.clone(),
             mode,
             senders: BTreeSet::from([packet.from]),
             arrived: sight.rig.now(),
             verdict: None,
-            accepted: false,
+            accepted: at_home,
             answer: None,
             is_old: later && !bound.is_empty(),
             bound,
         };
-        let at_home = mode == Mode::Standalone && self.knows(facts);
         self.legs.insert(facts.branch.clone(), leg);
         if at_home {
             self.accept(&facts.branch);
