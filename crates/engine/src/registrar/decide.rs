@@ -304,7 +304,9 @@ pub(crate) fn is_own(request: &RegisterRequest<'_>, binding: &Binding) -> bool {
     if request.flow.transport.is_stream() {
         return request.flow == binding.flow;
     }
-    request.stamp.call_id == binding.stamp.call_id
+    // Whoever has only seen a REGISTER pass knows all the rest (S-3).
+    request.flow.remote.ip() == binding.flow.remote.ip()
+        && request.stamp.call_id == binding.stamp.call_id
         && request.stamp.from_tag == binding.stamp.from_tag
         && request.stamp.cseq > binding.stamp.cseq
 }
