@@ -202,6 +202,12 @@ impl Conversations {
         })
     }
 
+    /// Whether a device's REGISTER is under way upstream for an AoR.
+    pub(crate) fn is_asking(&self, hash: AorHash) -> bool {
+        self.of(hash)
+            .any(|(_, conversation)| matches!(conversation.phase, Phase::Asking(_)))
+    }
+
     /// REGISTERs of devices under way upstream.
     pub(crate) fn asking(&self) -> usize {
         self.asking
