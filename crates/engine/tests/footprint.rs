@@ -18,36 +18,37 @@ const MOST_PER_BINDING: f64 = 600.0;
 struct Weighing;
 
 thread_local! {
-    static HELD: Cell<usize> = const { Cell::new(0) };
+    /// Taken less given back by this thread; what others took may be given back by it.
+    static HELD: Cell<isize> = const { Cell::new(0) };
 }
 
 /// What the common allocator makes of an allocation: a header of 8 bytes, multiples of 16, at
 /// least 32.
-fn weight(bytes: usize) -> usize {
-    (bytes + 8).next_multiple_of(16).max(32)
+fn weight(bytes: usize) -> isize {
+    (bytes + 8).next_multiple_of(16).max(32).cast_signed()
 }
 
-fn weigh(taken: usize, given_back: usize) {
-    HELD.with(|held| held.set(held.get().wrapping_add(taken).wrapping_sub(given_back)));
+fn weigh(difference: isize) {
+    HELD.with(|held| held.set(held.get() + difference));
 }
 
 // SAFETY: every call is passed on to the system allocator unchanged; weighing touches only a
 // thread-local cell that needs no allocation itself.
 unsafe impl GlobalAlloc for Weighing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        weigh(weight(layout.size()), 0);
+        weigh(weight(layout.size()));
         // SAFETY: as promised by our caller.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        weigh(0, weight(layout.size()));
+        weigh(-weight(layout.size()));
         // SAFETY: as promised by our caller.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        weigh(weight(size), weight(layout.size()));
+        weigh(weight(size) - weight(layout.size()));
         // SAFETY: as promised by our caller.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -56,7 +57,7 @@ unsafe impl GlobalAlloc for Weighing {
 #[global_allocator]
 static ALLOCATOR: Weighing = Weighing;
 
-fn held() -> usize {
+fn held() -> isize {
     HELD.with(Cell::get)
 }
 

@@ -61,6 +61,11 @@ impl Ref {
 }
 
 impl Places {
+    /// Whether none was ever reserved.
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// Reserves a place; `None` when the slot is full.
     pub(super) fn reserve(&mut self, slot: Slot) -> Option<BindingId> {
         let index = match self.free.pop() {

@@ -371,7 +371,7 @@ fn what_a_crowd_took_is_given_back_when_it_leaves() {
     }
     pair.table.check_invariants();
     assert!(
-        room(&pair).0 < 16 && room(&pair).1 < 64,
+        room(&pair).0 < 16 && room(&pair).1 <= 256,
         "{:?}",
         room(&pair)
     );
