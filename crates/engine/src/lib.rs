@@ -46,6 +46,7 @@ mod peer;
 pub mod policy;
 pub mod registrar;
 pub mod router;
+mod spare;
 mod timers;
 pub mod token;
 pub mod txn;
