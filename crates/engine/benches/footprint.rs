@@ -39,7 +39,7 @@ fn a_binding_takes_no_more_than_its_share() {
     } else {
         1_000_000
     };
-    let mut table = Table::new(Mono(0), (1, 2));
+    let mut table = Table::new(Mono(0), (1, 2), 0);
     let one = devices::registration(&mut table, devices);
     let binding = allocated(size_of::<Binding>());
     let text = allocated(one.contact.heap_size());

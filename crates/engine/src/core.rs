@@ -99,10 +99,12 @@ impl Core {
             servers: limits::SERVER_TRANSACTIONS,
             clients: limits::CLIENT_TRANSACTIONS,
         };
+        let mut entropy = Entropy::new(config.seed, config.shard.0);
+        let first_generation = entropy.draw() as u32;
         Self {
-            table: Table::new(now.mono, keys.source()),
+            table: Table::new(now.mono, keys.source(), first_generation),
             txns: Transactions::new(keys.transaction_secret(config.seed), config.shard, limits),
-            entropy: Entropy::new(config.seed, config.shard.0),
+            entropy,
             auth: Authenticator::new(&keys, now),
             keys,
             peers,

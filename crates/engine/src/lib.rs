@@ -45,6 +45,7 @@ pub mod output;
 mod peer;
 pub mod policy;
 pub mod registrar;
+mod restore;
 pub mod router;
 mod spare;
 mod timers;

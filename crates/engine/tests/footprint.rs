@@ -63,7 +63,7 @@ fn held() -> isize {
 
 fn per_binding(devices: u32) -> f64 {
     let before = held();
-    let mut table = Table::new(Mono(0), (1, 2));
+    let mut table = Table::new(Mono(0), (1, 2), 0);
     devices::fill(&mut table, devices);
     (held() - before) as f64 / f64::from(devices)
 }
@@ -88,7 +88,7 @@ fn a_binding_takes_no_more_than_its_share() {
 #[test]
 fn a_table_that_ends_gives_everything_back() {
     let before = held();
-    let mut table = Table::new(Mono(0), (1, 2));
+    let mut table = Table::new(Mono(0), (1, 2), 0);
     devices::fill(&mut table, 1000);
     assert!(held() > before);
     drop(table);

@@ -2,7 +2,9 @@
 //!
 //! A place is reserved before a registration goes upstream, because the Contact sent there already
 //! carries its address; it becomes visible only when it is filled. Places are never taken back:
-//! their generations must outlive the addresses that carry them.
+//! their generations must outlive the addresses that carry them. For the same reason generations
+//! begin at a number that is drawn at each start: what the main registrar still holds from a former
+//! run must name nobody else now.
 
 use core::num::NonZeroU32;
 
@@ -18,6 +20,8 @@ const MAX_PLACES: usize = 1 << 20;
 pub(super) struct Places {
     places: Vec<Place>,
     free: Vec<u32>,
+    /// Generation of a place that was never given away in this run.
+    first_generation: u32,
 }
 
 /// One place: 20 bytes, of which a binding always needs one.
@@ -61,6 +65,35 @@ impl Ref {
 }
 
 impl Places {
+    /// No places yet; new ones begin with this generation.
+    pub(super) fn new(first_generation: u32) -> Self {
+        Self {
+            first_generation,
+            ..Self::default()
+        }
+    }
+
+    /// Reserves the very place that a binding had in a former run. Whether it was to be had.
+    pub(super) fn restore(&mut self, id: BindingId) -> bool {
+        let wanted = id.index as usize;
+        if wanted >= MAX_PLACES - 1 {
+            return false;
+        }
+        while self.places.len() <= wanted {
+            growth::push(&mut self.free, self.places.len() as u32);
+            growth::push(&mut self.places, Place::fresh(self.first_generation));
+        }
+        let Some(at) = self.free.iter().rposition(|index| *index == id.index) else {
+            return false;
+        };
+        self.free.swap_remove(at);
+        if let Some(place) = self.places.get_mut(wanted) {
+            place.generation = id.generation;
+            place.state = State::Reserved;
+        }
+        true
+    }
+
     /// Whether none was ever reserved.
     pub(super) fn is_empty(&self) -> bool {
         self.places.is_empty()
@@ -72,7 +105,7 @@ impl Places {
             Some(index) => index,
             None if self.places.len() < MAX_PLACES - 1 => {
                 let index = u32::try_from(self.places.len()).ok()?;
-                growth::push(&mut self.places, Place::fresh());
+                growth::push(&mut self.places, Place::fresh(self.first_generation));
                 index
             }
             None => return None,
@@ -191,9 +224,9 @@ impl Places {
 }
 
 impl Place {
-    const fn fresh() -> Self {
+    const fn fresh(generation: u32) -> Self {
         Self {
-            generation: 0,
+            generation,
             record: 0,
             previous: None,
             next: None,

@@ -28,6 +28,19 @@ pub(super) struct SlotTable {
 }
 
 impl SlotTable {
+    /// An empty slot; its places begin with this generation.
+    pub(super) fn new(first_generation: u32) -> Self {
+        Self {
+            places: Places::new(first_generation),
+            ..Self::default()
+        }
+    }
+
+    /// Reserves the very place that a binding had in a former run. Whether it was to be had.
+    pub(super) fn restore(&mut self, id: BindingId) -> bool {
+        self.places.restore(id)
+    }
+
     /// How many records there are.
     pub(super) fn len(&self) -> usize {
         self.records.len()

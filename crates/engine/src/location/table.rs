@@ -27,11 +27,12 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty table. `source_key` keys the hash over source addresses.
+    /// An empty table. `source_key` keys the hash over source addresses; addresses of bindings begin
+    /// with this generation, another one at each start.
     #[must_use]
-    pub fn new(now: Mono, source_key: (u64, u64)) -> Self {
+    pub fn new(now: Mono, source_key: (u64, u64), first_generation: u32) -> Self {
         let mut slots = Vec::new();
-        slots.resize_with(usize::from(SLOTS), SlotTable::default);
+        slots.resize_with(usize::from(SLOTS), || SlotTable::new(first_generation));
         Self {
             slots,
             wheel: Wheel::new(now),
@@ -142,6 +143,43 @@ impl Table {
             }
         }
         None
+    }
+
+    /// Applies a change of a former run: bindings get the addresses that they had.
+    pub(crate) fn replay(&mut self, change: Change) {
+        if let Op::Register(registration) = &change.op {
+            let id = registration.binding;
+            if self.binding(id).is_none() {
+                let slot = self.slot_mut(id.slot);
+                if !slot.is_some_and(|slot| slot.restore(id)) {
+                    return;
+                }
+                self.reserved += 1;
+            }
+        }
+        if let Some(removed) = self.apply(change) {
+            self.release(removed.id);
+        }
+    }
+
+    /// Changes every binding, once all of a former run has been replayed, and arms it anew. One of
+    /// which `live` says no is gone.
+    pub(crate) fn revive(&mut self, mut live: impl FnMut(&mut Binding) -> bool) {
+        let slots = self.slots.iter_mut();
+        let records = slots.flat_map(|slot| slot.records_mut());
+        let verdicts: Vec<(BindingId, Option<Mono>)> = records
+            .flat_map(Record::bindings_mut)
+            .map(|binding| (binding.id, live(binding).then(|| binding.ends_at())))
+            .collect();
+        for (id, ends_at) in verdicts {
+            match ends_at {
+                Some(at) => self.rearm(id, at),
+                None => {
+                    self.remove(id);
+                    self.release(id);
+                }
+            }
+        }
     }
 
     /// Keeps a decision for `explain`. Not a change: it promises nothing.

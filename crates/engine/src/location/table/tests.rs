@@ -86,7 +86,7 @@ impl Pair {
     fn new(seed: u64) -> Self {
         let now = Mono(5_000_000);
         Self {
-            table: Table::new(now, (seed, 1)),
+            table: Table::new(now, (seed, 1), seed as u32),
             model: Vec::new(),
             reserved: Vec::new(),
             now,
