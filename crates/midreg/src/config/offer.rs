@@ -13,8 +13,9 @@ use super::section::{Complaint, Given};
 use super::user::User;
 use super::value::text;
 
-/// What passwords are hashed for where nothing is said, the most wanted first.
-const USUAL: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
+/// What passwords are hashed for where nothing is said: every phone knows it, and some that do not
+/// know another give up where that comes first.
+const USUAL: [Algorithm; 1] = [Algorithm::Md5];
 
 /// What is offered of the hashes that users have, where nothing is said.
 const KNOWN: [Algorithm; 3] = [Algorithm::Sha256, Algorithm::Sha512_256, Algorithm::Md5];
