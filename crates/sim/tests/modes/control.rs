@@ -263,3 +263,23 @@ fn r19_r9_our_own_source_speaks_the_main_registrars_names() {
     );
     assert!(!own[0].text().contains("example.org"), "{}", own[0].text());
 }
+
+// fault: with `path` insertion what is taken back after an unanswered REGISTER is a Contact by the
+// name that a stranger gave it, and that name may be another device's.
+#[test]
+fn s3_r9_a_stranger_cannot_have_anothers_contact_taken_back_by_our_trusted_source() {
+    let mut policy = mode(Mode::Contact);
+    policy.domain.insertion = Insertion::Path;
+    let mut bench = trusted(policy);
+    let mut alice = alice();
+    bench.registered(&mut alice);
+    let mut thief = Phone::new("alice", "198.51.100.66:5062");
+    thief.contacts = alice.contacts.clone();
+    bench.main.personality.temper = Temper::Silent;
+    let bytes = thief.register();
+    bench.receive(ListenerId(0), thief.address, &bytes);
+    bench.wait(9);
+    bench.main.personality.temper = Temper::Normal;
+    bench.wait(60);
+    assert_eq!((held(&bench), bench.bound(ALICE).len()), (1, 1));
+}

@@ -8,6 +8,7 @@ mod credentials;
 mod digest;
 mod domains;
 mod epochs;
+mod mirror;
 mod naming;
 mod path;
 mod proof;

@@ -6,7 +6,7 @@ use engine::event::ReleaseOutcome;
 use engine::policy::{Mode, Naming, Policy};
 use engine::{Event, Row};
 use midreg_sim::expect::{forwarded, locally, patched};
-use midreg_sim::{Packet, Phone, World};
+use midreg_sim::{Packet, Phone};
 use sip::aor::UserCase;
 
 use crate::{ALICE, alice, desk, main_registers, mode, unwatched, unwatched_open};

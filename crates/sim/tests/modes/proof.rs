@@ -5,7 +5,7 @@ use engine::event::ReleaseOutcome;
 use engine::policy::{Credential, Mode, Policy};
 use engine::{Event, Row};
 use midreg_sim::digest::REALM as THEIRS;
-use midreg_sim::{Challenges, Phone, Temper, World};
+use midreg_sim::{Phone, Temper, World};
 
 use crate::users::{Proof, knowing, proved, registered, with_line};
 use crate::{ALICE, alice, desk, main_registers, mode, unwatched, unwatched_open};
@@ -331,7 +331,7 @@ fn r16_a_definitive_reject_of_the_main_registrar_is_passed_on() {
 }
 
 #[test]
-fn mirror_leaves_proof_to_the_main_registrar() {
+fn r1_in_mirror_proof_is_left_to_the_main_registrar() {
     let (mut world, mut alice) = (unwatched(trusted(Mode::Mirror)), alice());
     world.registered(&mut alice);
     let sent = world
@@ -400,85 +400,89 @@ fn d5_d6_in_an_outage_a_query_and_a_star_are_proved_here() {
 }
 
 // fault: a request that takes one contact back and brings another is judged by the first alone
-// (`Forward(Remove)` → `Register`): the new one is bound here on a lease that the main registrar
-// never heard of.
-#[test]
-fn r1_r8_some_leave_and_some_come_in_one_request() {
-    for of in LEASED {
-        let (one, two) = ("sip:a@198.51.100.7:5062", "sip:b@198.51.100.7:5062");
-        let mut world = unwatched(trusted(of));
-        let mut alice = alice().with_contacts(&[one]);
+// (`Forward(Remove)` becomes `Register`): the new one is bound here on a lease that is given back,
+// or on one without an end, and the main registrar never hears of it.
+
+const ONE: &str = "sip:a@198.51.100.7:5062";
+const TWO: &str = "sip:b@198.51.100.7:5062";
+
+fn swap(phone: &mut Phone) -> Vec<u8> {
+    let contacts = [format!("<{ONE}>;expires=0"), format!("<{TWO}>")];
+    phone.say(&[&contacts[0], &contacts[1]], Some(300))
+}
+
+/// Some leave and some come in one request: both sides must agree afterwards.
+fn swapped(of: Mode, before: &[&str]) {
+    let mut world = unwatched(trusted(of));
+    let mut alice = alice().with_contacts(before);
+    if !before.is_empty() {
         registered(&mut world, &mut alice);
-        let swap = |phone: &mut Phone| {
-            let contacts = [format!("<{one}>;expires=0"), format!("<{two}>")];
-            phone.say(&[&contacts[0], &contacts[1]], Some(300))
-        };
-        let answer = proved(&mut world, &mut alice, swap);
-        assert_eq!(answer.status(), 200, "{of:?}");
-        assert_eq!(world.bound(ALICE), [two], "{of:?}");
-        world.wait(10);
-        let handle = world.handle(ALICE, world.rig.bindings(ALICE)[0].id);
-        let held: Vec<String> = world
-            .held(ALICE)
-            .into_iter()
-            .map(|held| held.handle)
-            .collect();
-        assert_eq!(held, [handle], "{of:?}: both sides agree");
     }
+    let answer = proved(&mut world, &mut alice, swap);
+    assert_eq!(answer.status(), 200);
+    assert_eq!(world.bound(ALICE), [TWO]);
+    world.wait(10);
+    let handle = world.handle(ALICE, world.rig.bindings(ALICE)[0].id);
+    let held = world.held(ALICE).into_iter().map(|held| held.handle);
+    assert_eq!(held.collect::<Vec<String>>(), [handle], "both sides agree");
 }
 
-// fault: the same, where nothing was known before: the new contact gets a lease without an end.
 #[test]
-fn r1_r8_whoever_comes_beside_one_that_nobody_knows_is_asked_about_too() {
-    for of in LEASED {
-        let mut world = unwatched(trusted(of));
-        let two = "sip:b@198.51.100.7:5062";
-        let mut alice = alice().with_contacts(&[two]);
-        let swap = |phone: &mut Phone| {
-            let contacts = ["<sip:a@198.51.100.7:5062>;expires=0", &format!("<{two}>")];
-            phone.say(&contacts, Some(300))
-        };
-        let answer = proved(&mut world, &mut alice, swap);
-        assert_eq!(answer.status(), 200, "{of:?}");
-        assert_eq!(
-            world.held(ALICE).len(),
-            world.bound(ALICE).len().min(1),
-            "{of:?}"
-        );
-    }
+fn r1_r8_in_contact_a_new_contact_beside_one_that_leaves_is_asked_about() {
+    swapped(Mode::Contact, &[ONE]);
 }
 
-// fault: a removal that is proved here overtakes the device's own registration upstream.
 #[test]
-fn r8_r11_who_leaves_before_its_own_answer_is_not_bound_by_it() {
-    for of in LEASED {
-        let mut world = unwatched_open(trusted(of));
-        let mut alice = alice();
-        let bytes = alice.register();
-        let challenge = world.exchange(&alice, &bytes);
-        world.main().personality.temper = Temper::Silent;
-        let line = Proof::ALICE.answer(&challenge);
-        let bytes = with_line(&mut alice, &line, Phone::register);
-        world.send(alice.address, &bytes);
-        let second = Proof {
-            count: 2,
-            ..Proof::ALICE
-        };
-        let line = second.answer(&challenge);
-        let bytes = with_line(&mut alice, &line, Phone::unregister);
-        world.send(alice.address, &bytes);
-        world.main().personality.temper = Temper::Normal;
-        world.wait(20);
-        let mail = world.mail(alice.address);
-        let last = mail
-            .iter()
-            .rfind(|packet| packet.is_final() && packet.cseq() == alice.cseq);
-        assert_eq!(last.map(midreg_sim::Packet::status), Some(200), "{of:?}");
-        assert_eq!(
-            (world.bound(ALICE), world.held(ALICE)),
-            (vec![], vec![]),
-            "{of:?}"
-        );
-        assert_eq!(world.main().personality.challenges, Challenges::Never);
-    }
+fn r1_r8_in_aor_a_new_contact_beside_one_that_leaves_is_asked_about() {
+    swapped(Mode::Aor, &[ONE]);
+}
+
+#[test]
+fn r1_r8_in_contact_a_new_contact_beside_one_that_nobody_knows_is_asked_about() {
+    swapped(Mode::Contact, &[]);
+}
+
+#[test]
+fn r1_r8_in_aor_a_new_contact_beside_one_that_nobody_knows_is_asked_about() {
+    swapped(Mode::Aor, &[]);
+}
+
+// fault: a removal that is proved here overtakes the device's own registration, which is still under
+// way upstream and commits afterwards.
+
+fn left_before_its_answer(of: Mode) {
+    let mut world = unwatched_open(trusted(of));
+    let mut alice = alice();
+    let bytes = alice.register();
+    let challenge = world.exchange(&alice, &bytes);
+    world.main().personality.temper = Temper::Silent;
+    let bytes = with_line(
+        &mut alice,
+        &Proof::ALICE.answer(&challenge),
+        Phone::register,
+    );
+    world.send(alice.address, &bytes);
+    let second = Proof {
+        count: 2,
+        ..Proof::ALICE
+    };
+    let bytes = with_line(&mut alice, &second.answer(&challenge), Phone::unregister);
+    world.send(alice.address, &bytes);
+    world.main().personality.temper = Temper::Normal;
+    world.wait(20);
+    let mail = world.mail(alice.address);
+    let mut finals = mail.iter().filter(|packet| packet.is_final());
+    let left = finals.find(|packet| packet.cseq() == alice.cseq);
+    assert_eq!(left.map(midreg_sim::Packet::status), Some(200));
+    assert_eq!((world.bound(ALICE), world.held(ALICE)), (vec![], vec![]));
+}
+
+#[test]
+fn r8_r11_in_contact_who_leaves_before_its_own_answer_is_not_bound_by_it() {
+    left_before_its_answer(Mode::Contact);
+}
+
+#[test]
+fn r8_r11_in_aor_who_leaves_before_its_own_answer_is_not_bound_by_it() {
+    left_before_its_answer(Mode::Aor);
 }

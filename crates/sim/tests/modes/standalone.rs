@@ -303,7 +303,7 @@ fn d6_r8_standalone_who_is_surely_itself_leaves_at_once() {
 fn r8_standalone_a_strangers_removal_is_asked_for_proof() {
     let (mut world, alice) = settled();
     let mut thief = Phone::new("alice", "198.51.100.66:5062");
-    thief.contacts = alice.contacts.clone();
+    thief.contacts = alice.contacts;
     for request in [Phone::unregister, Phone::unregister_all] {
         let bytes = request(&mut thief);
         assert_eq!(world.exchange(&thief, &bytes).status(), 401);
@@ -524,4 +524,23 @@ fn r18_standalone_a_full_house_is_503_and_one_address_has_its_share() {
     let mut bob = Phone::new("bob", "198.51.100.7:6000");
     let bytes = bob.register();
     assert_eq!(world.exchange(&bob, &bytes).status(), 403);
+}
+
+// R19
+
+#[test]
+fn r19_standalone_every_name_of_the_domain_is_the_same_record() {
+    let mut world = under(|policy| {
+        policy.naming.strip_prefixes = vec!["sip.".into()];
+        policy.naming.aliases = vec![("10.0.0.1".into(), "example.org".into())];
+    });
+    for (number, name) in (1..).zip(["example.org", "sip.example.org", "10.0.0.1:5070"]) {
+        let mut phone = Phone::new("alice", &format!("198.51.100.{number}:5062"));
+        let to = format!("To: <sip:alice@{name}>");
+        let bytes = patched(&phone.register(), "To: <sip:alice@example.org>", &to);
+        let answer = world.exchange(&phone, &bytes);
+        assert_eq!(answer.contacts().len(), number, "{name}");
+        assert!(answer.value("To").is_some_and(|value| value.contains(name)));
+    }
+    assert_eq!(world.rig.totals().records, 1);
 }

@@ -11,7 +11,7 @@ use sip::header::auth::Challenge;
 /// Realm of midreg's own challenges.
 pub(crate) const REALM: &str = "midreg.example.org";
 /// Password of everybody.
-pub(crate) const PASSWORD: &str = "secret";
+const PASSWORD: &str = "secret";
 
 /// All algorithms, the most wanted first.
 pub(crate) const ALL: [Algorithm; 3] = [Algorithm::Sha512_256, Algorithm::Sha256, Algorithm::Md5];
