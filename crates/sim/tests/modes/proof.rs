@@ -447,8 +447,8 @@ fn r1_r8_in_aor_a_new_contact_beside_one_that_nobody_knows_is_asked_about() {
     swapped(Mode::Aor, &[]);
 }
 
-// fault: a removal that is proved here overtakes the device's own registration, which is still under
-// way upstream and commits afterwards.
+// A removal that is proved here does not overtake the device's own registration, which is still
+// under way upstream and commits afterwards.
 
 fn left_before_its_answer(of: Mode) {
     let mut world = unwatched_open(trusted(of));
