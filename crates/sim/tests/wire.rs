@@ -3,7 +3,7 @@
 
 use engine::policy::Policy;
 use midreg_sim::expect::{locally, patched};
-use midreg_sim::policy::{contact, main_address, mirror};
+use midreg_sim::policy::{aor, contact, main_address, mirror};
 use midreg_sim::{Challenges, Packet, Phone, Temper, World};
 
 fn alice() -> Phone {
@@ -65,7 +65,7 @@ fn nothing_goes_upstream_that_cannot_be_read() {
         (contact_line.as_str(), "Contact: ", "Bad Contact"),
         (contact_line.as_str(), "Contact: ,", "Bad Contact"),
     ];
-    for policy in [contact(), mirror()] {
+    for policy in [contact(), aor(), mirror()] {
         for (from, to, reason) in cases {
             let answer = refused(policy.clone(), from, to);
             assert_eq!(answer.status(), 400, "{to}: {}", answer.text());
@@ -77,18 +77,20 @@ fn nothing_goes_upstream_that_cannot_be_read() {
 #[test]
 fn a_from_without_a_tag_goes_upstream_with_ours() {
     let tag = format!(";tag={}", alice().from_tag);
-    let seen = upstream(contact(), &tag, "");
-    assert!(
-        seen.contains("From: <sip:alice@example.org>;tag="),
-        "{seen}"
-    );
+    for policy in [contact(), aor()] {
+        let seen = upstream(policy, &tag, "");
+        assert!(
+            seen.contains("From: <sip:alice@example.org>;tag="),
+            "{seen}"
+        );
+    }
     let seen = upstream(mirror(), &tag, "");
     assert!(seen.contains("From: <sip:alice@example.org>\r\n"), "{seen}");
 }
 
 #[test]
 fn the_version_goes_upstream_in_upper_case() {
-    for policy in [contact(), mirror()] {
+    for policy in [contact(), aor(), mirror()] {
         let seen = upstream(
             policy,
             "REGISTER sip:example.org SIP/2.0",
@@ -104,7 +106,7 @@ fn the_version_goes_upstream_in_upper_case() {
 #[test]
 fn unknown_header_fields_go_upstream_verbatim_and_in_order() {
     let fields = "X-A: 1\r\nx-b:   two  \r\nX-Fold: a\r\n b\r\nX-A: 3\r\nP-Foo:;;,,\r\nk: x\r\n";
-    for policy in [contact(), mirror()] {
+    for policy in [contact(), aor(), mirror()] {
         let seen = upstream(policy, "Content-Length", &format!("{fields}Content-Length"));
         assert!(seen.contains(fields), "{seen}");
     }
@@ -112,7 +114,7 @@ fn unknown_header_fields_go_upstream_verbatim_and_in_order() {
 
 #[test]
 fn what_follows_the_body_stays_here() {
-    for policy in [contact(), mirror()] {
+    for policy in [contact(), aor(), mirror()] {
         let seen = upstream(policy, "\r\n\r\n", "\r\n\r\nREGISTER sip:evil SIP/2.0\r\n");
         assert!(seen.ends_with("Content-Length: 0\r\n\r\n"), "{seen}");
     }
@@ -120,7 +122,7 @@ fn what_follows_the_body_stays_here() {
 
 #[test]
 fn a_line_that_ends_in_a_lone_lf_or_cr_hides_nothing() {
-    for policy in [contact(), mirror()] {
+    for policy in [contact(), aor(), mirror()] {
         for end in ["\n", "\r"] {
             let (mut world, mut alice) = (open(policy.clone()), alice());
             let hidden = format!("X-A: 1{end}Contact: <sip:evil@h>\r\nContent-Length");
@@ -133,7 +135,7 @@ fn a_line_that_ends_in_a_lone_lf_or_cr_hides_nothing() {
 
 #[test]
 fn a_lifetime_that_cannot_be_read_goes_upstream_as_an_hour_or_as_the_leases() {
-    for (policy, lifetime) in [(contact(), "7200"), (mirror(), "3600")] {
+    for (policy, lifetime) in [(contact(), "7200"), (aor(), "7200"), (mirror(), "3600")] {
         for unreadable in ["-1", "abc", "600;x=y"] {
             let with = format!("Expires: {unreadable}\r\nContent-Length");
             let (mut world, mut alice) = (open(policy.clone()), alice().asking(None));
@@ -160,7 +162,7 @@ fn what_is_there_twice_is_there_once_in_the_answer() {
 
 #[test]
 fn a_redirection_says_where_to() {
-    for policy in [contact(), mirror()] {
+    for policy in [contact(), aor(), mirror()] {
         let (mut world, mut alice) = (open(policy), alice());
         world.main().personality.temper = Temper::Procrastinates;
         let bytes = alice.register();
