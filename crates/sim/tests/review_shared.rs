@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use engine::command::Totals;
 use engine::policy::{ChallengePolicy, Mode, Overflow, Policy};
+use midreg_sim::world::Alarm;
 use midreg_sim::{
     Challenges, Conditions, Link, Packet, Phone, Rig, StoreMode, Temper, World, policy,
 };
@@ -21,7 +22,12 @@ fn stranger(number: u16) -> Phone {
 
 /// A world in which so many devices of alice are registered.
 fn settled(policy: Policy, devices: u16) -> (World, Vec<Phone>) {
+    let alone = policy.domain.mode == Mode::Standalone;
     let mut world = World::new(policy);
+    if alone {
+        // The watch takes nobody at his word.
+        world.set_alarm(Alarm::Note);
+    }
     let mut phones: Vec<Phone> = (1..=devices).map(phone).collect();
     for phone in &mut phones {
         world.registered(phone);
