@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use crate::auth::Authenticator;
 use crate::clock::{Mono, Now};
 use crate::counters::Counters;
+use crate::defect::{Defect, Seeded};
 use crate::engine::EngineConfig;
 use crate::entropy::Entropy;
 use crate::event::{EpochCause, Event};
@@ -22,7 +23,8 @@ use crate::location::{Binding, Change, Op, Table};
 use crate::output::{Outbox, Output, PersistBatch};
 use crate::peer::Peers;
 use crate::policy::Policy;
-use crate::registrar::conversation::{ConversationId, Conversations};
+use crate::registrar::conversation::ConversationId;
+use crate::registrar::conversations::Conversations;
 use crate::registrar::tombstone::Tombstones;
 use crate::timers::Timers;
 use crate::txn::{Limits, Transactions};
@@ -46,6 +48,8 @@ pub(crate) struct Core {
     pub(crate) release_queue: VecDeque<ConversationId>,
     /// Releases under way.
     pub(crate) releasing: usize,
+    /// A defect put in by a test.
+    pub(crate) seeded: Seeded,
 }
 
 /// Why a timer of the core was armed.
@@ -95,10 +99,12 @@ impl Core {
             servers: limits::SERVER_TRANSACTIONS,
             clients: limits::CLIENT_TRANSACTIONS,
         };
+        let mut entropy = Entropy::new(config.seed, config.shard.0);
+        let first_generation = entropy.draw() as u32;
         Self {
-            table: Table::new(now.mono, keys.source()),
+            table: Table::new(now.mono, keys.source(), first_generation),
             txns: Transactions::new(keys.transaction_secret(config.seed), config.shard, limits),
-            entropy: Entropy::new(config.seed, config.shard.0),
+            entropy,
             auth: Authenticator::new(&keys, now),
             keys,
             peers,
@@ -110,6 +116,7 @@ impl Core {
             timers: Timers::new(),
             release_queue: VecDeque::new(),
             releasing: 0,
+            seeded: Seeded::default(),
         }
     }
 
@@ -163,6 +170,10 @@ impl Core {
         reply: ReadyReply<'_>,
         out: &mut Outbox,
     ) {
+        let seq = match self.seeded.is(Defect::ReplyBeforeDurable) {
+            true => PersistSeq::default(),
+            false => seq,
+        };
         match self.gate.admit(now.mono, seq, reply) {
             Admission::Go => self.send(now, reply, out),
             Admission::Held => {}

@@ -12,9 +12,11 @@ use crate::gate::Failed;
 use crate::ids::{BindingId, ShardId};
 use crate::input::{Input, TransportError};
 use crate::limits;
+use crate::location::Change;
 use crate::output::{Outbox, Output};
 use crate::policy::Policy;
 use crate::registrar;
+use crate::restore;
 use crate::txn::TxnEvent;
 
 /// What an engine is made from, besides its policy.
@@ -46,6 +48,19 @@ impl Engine {
             core: Core::new(config, policy, now),
             events: Vec::new(),
         }
+    }
+
+    /// Puts a defect in, for a test that proves that it is seen.
+    #[cfg(feature = "defects")]
+    pub fn put_in(&mut self, defect: crate::defect::Defect) {
+        self.core.seeded = crate::defect::Seeded::with(defect);
+    }
+
+    /// Takes over what a former run under the same secret has made durable: its changes, in their
+    /// order and by this run's clock, of the slots that this shard owns. Before any input.
+    pub fn restore(&mut self, now: Now, changes: impl IntoIterator<Item = Change>) {
+        restore::restore(&mut self.core, now, changes.into_iter());
+        self.debug_check();
     }
 
     /// Takes one input; what is to be done is appended to `out`.

@@ -14,7 +14,7 @@ pub const CONVERSATIONS_PER_AOR: usize = 16;
 /// Places of conversations looked at for one that gives way to a new one.
 pub const PLACES_LOOKED_AT: usize = 32;
 /// REGISTERs that wait for their turn on one lease.
-pub const WAITING_PER_LEASE: usize = 4;
+pub const WAITING_PER_LEASE: usize = 8;
 /// Server transactions.
 pub const SERVER_TRANSACTIONS: usize = 262_144;
 /// Client transactions beyond what policy admits for REGISTERs of devices: probes and releases.

@@ -5,13 +5,15 @@
 //! surfaces. Two invariants keep that honest:
 //!
 //! * the top of the heap is never a cancelled entry, so [`Timers::next_deadline`] is exact;
-//! * cancelled entries never outnumber live ones by more than [`SLACK`], so memory follows the peak
-//!   of *live* timers.
+//! * cancelled entries never outnumber live ones by more than [`SLACK`], and the heap gives back what
+//!   it has not needed for long, so memory follows the number of *live* timers; but for the eight
+//!   bytes of a slot, which follow their peak.
 
 use core::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::clock::Mono;
+use crate::spare;
 
 /// Cancelled entries tolerated beyond the number of live ones, so that small heaps are left alone.
 const SLACK: usize = 64;
@@ -77,6 +79,7 @@ impl<K> Timers<K> {
         if self.cancelled() > self.live() + SLACK {
             self.compact();
         }
+        self.give_back();
         true
     }
 
@@ -94,6 +97,7 @@ impl<K> Timers<K> {
         debug_assert!(self.is_armed(entry.token), "a cancelled timer on top");
         self.release(entry.token);
         self.drop_cancelled_top();
+        self.give_back();
         Some(entry.why)
     }
 
@@ -157,6 +161,12 @@ impl<K> Timers<K> {
             generations.get(entry.token.slot as usize) == Some(&entry.token.generation)
         });
         debug_assert_eq!(self.cancelled(), 0);
+    }
+
+    fn give_back(&mut self) {
+        if let Some(capacity) = spare::shrunk(self.heap.len(), self.heap.capacity()) {
+            self.heap.shrink_to(capacity);
+        }
     }
 }
 
@@ -244,6 +254,20 @@ mod tests {
         assert!(timers.generations.len() <= 2, "slots are reused");
         assert_eq!(timers.pop_due(Mono::NEVER), Some(0));
         assert_eq!(timers.len(), 0, "nothing stays behind the last live one");
+    }
+
+    #[test]
+    fn after_a_storm_the_heap_gives_its_memory_back() {
+        let mut timers = Timers::new();
+        let storm: Vec<_> = (0..10_000_u64).map(|i| timers.arm(Mono(i), i)).collect();
+        for (token, i) in storm.into_iter().zip(0_u64..) {
+            match i % 2 {
+                0 => assert!(timers.cancel(token)),
+                _ => assert_eq!(timers.pop_due(Mono(i)), Some(i)),
+            }
+        }
+        assert_eq!((timers.live(), timers.len()), (0, 0));
+        assert!(timers.heap.capacity() <= 4 * SLACK);
     }
 
     #[test]

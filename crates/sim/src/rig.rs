@@ -39,6 +39,16 @@ pub struct Rig {
     events: Vec<Event>,
     replies: Vec<Reply>,
     streams: BTreeMap<SocketAddr, ConnectionId>,
+    alteration: Option<Alteration>,
+}
+
+/// What is done to every engine of a rig before it begins.
+struct Alteration(Box<dyn Fn(&mut Engine)>);
+
+impl core::fmt::Debug for Alteration {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Alteration")
+    }
 }
 
 impl Rig {
@@ -58,7 +68,15 @@ impl Rig {
             events: Vec::new(),
             replies: Vec::new(),
             streams: BTreeMap::new(),
+            alteration: None,
         }
+    }
+
+    /// Does something to the engine, and to those that follow it after a crash: what a test of the
+    /// simulator itself puts in.
+    pub fn alter(&mut self, how: impl Fn(&mut Engine) + 'static) {
+        how(&mut self.engine);
+        self.alteration = Some(Alteration(Box::new(how)));
     }
 
     /// The present.
@@ -118,6 +136,9 @@ impl Rig {
         self.streams.clear();
         self.sent.clear();
         self.engine = engine(self.policy.clone(), seed, self.now);
+        if let Some(Alteration(how)) = &self.alteration {
+            how(&mut self.engine);
+        }
     }
 
     /// What all engines so far have counted.

@@ -7,7 +7,7 @@ use md5::{Digest, Md5};
 use sha2::{Sha256, Sha512_256};
 use subtle::ConstantTimeEq as _;
 
-use crate::number::hex_digits;
+use crate::number::{hex_digits, hex_value};
 
 /// A hash function for digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +74,22 @@ impl Algorithm {
 }
 
 impl Hex {
+    /// A hash of this algorithm that was written down before, in digits of any case; `None` when the
+    /// text is of another length or holds anything else.
+    pub fn parse(algorithm: Algorithm, text: &[u8]) -> Option<Self> {
+        if text.len() != algorithm.hex_len() || !text.iter().all(|b| hex_value(*b).is_some()) {
+            return None;
+        }
+        let mut digits = [0; 64];
+        for (place, digit) in digits.iter_mut().zip(text) {
+            *place = digit.to_ascii_lowercase();
+        }
+        Some(Self {
+            digits,
+            len: text.len(),
+        })
+    }
+
     /// The digits.
     pub fn as_bytes(&self) -> &[u8] {
         self.digits.get(..self.len).unwrap_or_default()
@@ -209,6 +225,39 @@ mod tests {
             );
         }
         assert_eq!(Algorithm::from_bytes(b"MD5-sess"), None);
+    }
+
+    #[test]
+    fn a_hash_that_was_written_down_is_the_same_hash() {
+        for algorithm in [Algorithm::Md5, Algorithm::Sha256, Algorithm::Sha512_256] {
+            let hash = ha1(algorithm, b"a", b"b", b"c");
+            let upper = hash.as_bytes().to_ascii_uppercase();
+            for text in [hash.as_bytes(), &upper] {
+                let read = Hex::parse(algorithm, text).unwrap();
+                assert_eq!(read.as_bytes(), hash.as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_hash_is_not_taken_for_one() {
+        for (algorithm, length) in [
+            (Algorithm::Md5, 31),
+            (Algorithm::Md5, 33),
+            (Algorithm::Md5, 64),
+            (Algorithm::Md5, 0),
+            (Algorithm::Sha256, 32),
+            (Algorithm::Sha256, 65),
+            (Algorithm::Sha512_256, 63),
+        ] {
+            let digits = vec![b'a'; length];
+            assert!(Hex::parse(algorithm, &digits).is_none(), "{length}");
+        }
+        for other in [b'g', b' ', b'x', b'+', 0, 0xff] {
+            let mut digits = [b'0'; 32];
+            digits[31] = other;
+            assert!(Hex::parse(Algorithm::Md5, &digits).is_none(), "{other}");
+        }
     }
 
     #[test]

@@ -11,8 +11,12 @@
 
 mod binding;
 mod change;
+mod growth;
+mod held;
 mod place;
 mod record;
+mod slot;
+mod sources;
 mod table;
 mod wheel;
 

@@ -1,11 +1,10 @@
 //! `Record`: all bindings of one AoR.
 
-use smallvec::SmallVec;
-
 use crate::event::Trace;
 use crate::ids::{AorHash, BindingId};
-use crate::location::binding::Binding;
+use crate::location::binding::{Binding, TRACES};
 use crate::location::change::Registration;
+use crate::location::held::Held;
 
 /// All bindings of one AoR, in the order they came.
 #[derive(Debug)]
@@ -14,8 +13,7 @@ pub struct Record {
     pub aor: Box<[u8]>,
     /// Its keyed hash.
     pub hash: AorHash,
-    /// Boxed, so that a table of records stays small and an AoR's binding is one step away.
-    bindings: SmallVec<[Box<Binding>; 1]>,
+    bindings: Held,
 }
 
 impl Record {
@@ -23,17 +21,18 @@ impl Record {
         Self {
             aor,
             hash,
-            bindings: SmallVec::new(),
+            bindings: Held::None,
         }
     }
 
     /// Its bindings, oldest first.
     pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
-        self.bindings.iter().map(|binding| &**binding)
+        self.bindings.as_slice().iter().map(|binding| &**binding)
     }
 
     pub(super) fn bindings_mut(&mut self) -> impl Iterator<Item = &mut Binding> {
-        self.bindings.iter_mut().map(|binding| &mut **binding)
+        let bindings = self.bindings.as_mut_slice();
+        bindings.iter_mut().map(|binding| &mut **binding)
     }
 
     /// One of its bindings.
@@ -51,7 +50,7 @@ impl Record {
         match self.binding_mut(registration.binding) {
             Some(held) => *held = Binding::new(registration, held.history),
             None => {
-                let history = [Trace::default(); crate::location::binding::TRACES];
+                let history = [Trace::default(); TRACES];
                 self.bindings
                     .push(Box::new(Binding::new(registration, history)));
             }
@@ -59,19 +58,18 @@ impl Record {
     }
 
     pub(super) fn take(&mut self, id: BindingId) -> Option<Box<Binding>> {
-        let at = self.bindings.iter().position(|binding| binding.id == id)?;
-        Some(self.bindings.remove(at))
+        self.bindings.take(|binding| binding.id == id)
     }
 
     /// How many bindings it has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bindings.len()
+        self.bindings.as_slice().len()
     }
 
     /// Whether it has none (never seen from outside).
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bindings.is_empty()
+        self.bindings.as_slice().is_empty()
     }
 }

@@ -2,7 +2,6 @@
 
 use core::net::IpAddr;
 
-use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use crate::clock::Mono;
@@ -10,8 +9,10 @@ use crate::event::Trace;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq, SLOTS, Slot};
 use crate::location::binding::{Binding, Lease};
 use crate::location::change::{Change, Op, Refresh, Registration};
-use crate::location::place::{Places, Ref};
+use crate::location::place::{Place, Ref};
 use crate::location::record::Record;
+use crate::location::slot::SlotTable;
+use crate::location::sources::Sources;
 use crate::location::wheel::Wheel;
 
 /// The records and bindings of all slots of a shard.
@@ -19,33 +20,23 @@ use crate::location::wheel::Wheel;
 pub struct Table {
     slots: Vec<SlotTable>,
     wheel: Wheel,
-    sources: HashTable<(IpAddr, u32)>,
-    source_key: (u64, u64),
+    sources: Sources,
     records: usize,
     bindings: usize,
     reserved: usize,
 }
 
-/// One slot: small enough that its growth never stalls the shard.
-#[derive(Debug, Default)]
-struct SlotTable {
-    /// Records by AoR; the hash is stored, so growing reads no text.
-    records: HashTable<Record>,
-    /// The addresses that tokens carry.
-    places: Places,
-}
-
 impl Table {
-    /// An empty table. `source_key` keys the hash over source addresses.
+    /// An empty table. `source_key` keys the hash over source addresses; addresses of bindings begin
+    /// with this generation, another one at each start.
     #[must_use]
-    pub fn new(now: Mono, source_key: (u64, u64)) -> Self {
+    pub fn new(now: Mono, source_key: (u64, u64), first_generation: u32) -> Self {
         let mut slots = Vec::new();
-        slots.resize_with(usize::from(SLOTS), SlotTable::default);
+        slots.resize_with(usize::from(SLOTS), || SlotTable::new(first_generation));
         Self {
             slots,
             wheel: Wheel::new(now),
-            sources: HashTable::new(),
-            source_key,
+            sources: Sources::new(source_key),
             records: 0,
             bindings: 0,
             reserved: 0,
@@ -55,9 +46,7 @@ impl Table {
     /// The record of an AoR.
     #[must_use]
     pub fn record(&self, aor: AorHash) -> Option<&Record> {
-        self.slot(aor.slot())?
-            .records
-            .find(aor.short(), |record| record.hash == aor)
+        self.slot(aor.slot())?.record(aor)
     }
 
     /// The bindings of an AoR, oldest first.
@@ -81,28 +70,25 @@ impl Table {
     /// A committed binding.
     #[must_use]
     pub fn binding(&self, id: BindingId) -> Option<&Binding> {
-        self.binding_of(self.owner(id)?, id)
+        self.slot(id.slot)?.record_at(id)?.binding(id)
     }
 
     /// The AoR of a committed binding.
     #[must_use]
     pub fn owner(&self, id: BindingId) -> Option<AorHash> {
-        self.slot(id.slot)?.places.owner(id)
+        Some(self.slot(id.slot)?.record_at(id)?.hash)
     }
 
     /// Reserves an address for a device to be; `None` when its slot is full.
     pub fn reserve(&mut self, slot: Slot) -> Option<BindingId> {
-        let id = self.slot_mut(slot)?.places.reserve(slot)?;
+        let id = self.slot_mut(slot)?.reserve(slot)?;
         self.reserved += 1;
         Some(id)
     }
 
     /// Gives a reserved address back. A committed binding is left alone.
     pub fn release(&mut self, id: BindingId) {
-        if self
-            .slot_mut(id.slot)
-            .is_some_and(|slot| slot.places.release(id))
-        {
+        if self.slot_mut(id.slot).is_some_and(|slot| slot.release(id)) {
             self.reserved -= 1;
         }
     }
@@ -110,10 +96,7 @@ impl Table {
     /// Bindings that came from this address.
     #[must_use]
     pub fn from_source(&self, source: IpAddr) -> usize {
-        let hash = self.source_hash(source);
-        self.sources
-            .find(hash, |(address, _)| *address == source)
-            .map_or(0, |(_, n)| *n as usize)
+        self.sources.of(source)
     }
 
     /// Number of committed bindings.
@@ -162,6 +145,43 @@ impl Table {
         None
     }
 
+    /// Applies a change of a former run: bindings get the addresses that they had.
+    pub(crate) fn replay(&mut self, change: Change) {
+        if let Op::Register(registration) = &change.op {
+            let id = registration.binding;
+            if self.binding(id).is_none() {
+                let slot = self.slot_mut(id.slot);
+                if !slot.is_some_and(|slot| slot.restore(id)) {
+                    return;
+                }
+                self.reserved += 1;
+            }
+        }
+        if let Some(removed) = self.apply(change) {
+            self.release(removed.id);
+        }
+    }
+
+    /// Changes every binding, once all of a former run has been replayed, and arms it anew. One of
+    /// which `live` says no is gone.
+    pub(crate) fn revive(&mut self, mut live: impl FnMut(&mut Binding) -> bool) {
+        let slots = self.slots.iter_mut();
+        let records = slots.flat_map(|slot| slot.records_mut());
+        let verdicts: Vec<(BindingId, Option<Mono>)> = records
+            .flat_map(Record::bindings_mut)
+            .map(|binding| (binding.id, live(binding).then(|| binding.ends_at())))
+            .collect();
+        for (id, ends_at) in verdicts {
+            match ends_at {
+                Some(at) => self.rearm(id, at),
+                None => {
+                    self.remove(id);
+                    self.release(id);
+                }
+            }
+        }
+    }
+
     /// Keeps a decision for `explain`. Not a change: it promises nothing.
     pub(crate) fn note(&mut self, aor: AorHash, id: BindingId, trace: Trace) {
         if let Some(binding) = self.binding_of_mut(aor, id) {
@@ -188,10 +208,7 @@ impl Table {
 
     /// As [`Self::lose`] for whoever waited for it. Looks at all bindings.
     pub(crate) fn lose_all(&mut self, seq: PersistSeq) {
-        let records = self
-            .slots
-            .iter_mut()
-            .flat_map(|slot| slot.records.iter_mut());
+        let records = self.slots.iter_mut().flat_map(SlotTable::records_mut);
         for binding in records.flat_map(Record::bindings_mut) {
             if binding.pending == seq {
                 binding.lose();
@@ -216,12 +233,12 @@ impl Table {
             let Some(first) = self.wheel.head(bucket) else {
                 break;
             };
-            let id = self
+            let held = self
                 .slot(first.slot())
-                .and_then(|s| s.places.at(first.slot(), first.index()));
-            let id = id.and_then(|(id, owner)| Some((id, self.binding_of(owner, id)?.ends_at())));
+                .and_then(|slot| slot.at(first.slot(), first.index()));
+            let held = held.map(|binding| (binding.id, binding.ends_at()));
             self.unlink(first);
-            match id {
+            match held {
                 Some((id, ends_at)) if ends_at <= now => due.push(id),
                 Some((id, ends_at)) => self.link(id, ends_at),
                 None => debug_assert!(false, "an empty place in the wheel"),
@@ -248,31 +265,20 @@ impl Table {
         let Some(slot) = self.slots.get_mut(usize::from(id.slot.0)) else {
             return;
         };
-        if !slot.places.fill(id, aor) {
+        let records = slot.len();
+        if !slot.put(registration) {
             debug_assert!(false, "a binding without a place");
             return;
         }
-        match slot
-            .records
-            .find_mut(aor.short(), |record| record.hash == aor)
-        {
-            Some(record) => record.put(registration),
-            None => {
-                let mut record = Record::new(registration.aor.clone(), aor);
-                record.put(registration);
-                slot.records
-                    .insert_unique(aor.short(), record, |record| record.hash.short());
-                self.records += 1;
-            }
-        }
+        self.records += slot.len() - records;
         match old {
-            Some(address) => self.uncount_source(address),
+            Some(address) => self.sources.uncount(address),
             None => {
                 self.bindings += 1;
                 self.reserved = self.reserved.saturating_sub(1);
             }
         }
-        self.count_source(source);
+        self.sources.count(source);
         // A shorter promise than the armed one must be seen in time; a longer one is found then.
         self.disarm(id);
         self.link(id, expires_at);
@@ -298,10 +304,8 @@ impl Table {
         let Some(slot) = self.slot_mut(aor.slot()) else {
             return;
         };
-        let record = slot
-            .records
-            .find_mut(aor.short(), |record| record.hash == aor);
-        let sharing = record
+        let sharing = slot
+            .record_mut(aor)
             .into_iter()
             .flat_map(Record::bindings_mut)
             .filter(|binding| binding.lease.id == lease.id);
@@ -320,22 +324,15 @@ impl Table {
     }
 
     fn remove(&mut self, id: BindingId) -> Option<Box<Binding>> {
-        let aor = self.owner(id)?;
+        self.binding(id)?;
         self.disarm(id);
         let slot = self.slots.get_mut(usize::from(id.slot.0))?;
-        let found = slot
-            .records
-            .find_entry(aor.short(), |record| record.hash == aor);
-        let mut entry = found.ok()?;
-        let binding = entry.get_mut().take(id)?;
-        if entry.get().is_empty() {
-            entry.remove();
-            self.records = self.records.saturating_sub(1);
-        }
-        slot.places.empty(id);
+        let records = slot.len();
+        let binding = slot.take(id)?;
+        self.records -= records - slot.len();
         self.bindings = self.bindings.saturating_sub(1);
         self.reserved += 1;
-        self.uncount_source(binding.flow.remote.ip());
+        self.sources.uncount(binding.flow.remote.ip());
         Some(binding)
     }
 
@@ -345,13 +342,13 @@ impl Table {
         };
         let bucket = self.wheel.bucket_for(at);
         let next = self.wheel.head(bucket);
-        if let Some(links) = self.links_mut(this) {
-            links.previous = None;
-            links.next = next;
-            links.bucket = Some(bucket);
+        if let Some(place) = self.place_mut(this) {
+            place.previous = None;
+            place.next = next;
+            place.bucket = Some(bucket);
         }
-        if let Some(links) = next.and_then(|next| self.links_mut(next)) {
-            links.previous = Some(this);
+        if let Some(after) = next.and_then(|next| self.place_mut(next)) {
+            after.previous = Some(this);
         }
         self.wheel.set_head(bucket, Some(this));
         self.wheel.linked();
@@ -364,25 +361,25 @@ impl Table {
     }
 
     fn unlink(&mut self, this: Ref) {
-        let Some(links) = self.links_mut(this) else {
+        let Some(place) = self.place_mut(this) else {
             return;
         };
-        let Some(bucket) = links.bucket.take() else {
+        let Some(bucket) = place.bucket.take() else {
             return;
         };
-        let (previous, next) = (links.previous.take(), links.next.take());
-        match previous.and_then(|previous| self.links_mut(previous)) {
+        let (previous, next) = (place.previous.take(), place.next.take());
+        match previous.and_then(|previous| self.place_mut(previous)) {
             Some(before) => before.next = next,
             None => self.wheel.set_head(bucket, next),
         }
-        if let Some(after) = next.and_then(|next| self.links_mut(next)) {
+        if let Some(after) = next.and_then(|next| self.place_mut(next)) {
             after.previous = previous;
         }
         self.wheel.unlinked();
     }
 
-    fn links_mut(&mut self, at: Ref) -> Option<&mut super::place::Links> {
-        self.slot_mut(at.slot())?.places.links_mut(at.index())
+    fn place_mut(&mut self, at: Ref) -> Option<&mut Place> {
+        self.slot_mut(at.slot())?.place_mut(at.index())
     }
 
     fn slot(&self, slot: Slot) -> Option<&SlotTable> {
@@ -394,64 +391,17 @@ impl Table {
     }
 
     fn binding_of_mut(&mut self, aor: AorHash, id: BindingId) -> Option<&mut Binding> {
-        let slot = self.slot_mut(aor.slot())?;
-        slot.records
-            .find_mut(aor.short(), |record| record.hash == aor)?
-            .binding_mut(id)
+        self.slot_mut(aor.slot())?.record_mut(aor)?.binding_mut(id)
     }
 
     fn binding_mut(&mut self, id: BindingId) -> Option<&mut Binding> {
-        let aor = self.owner(id)?;
-        self.binding_of_mut(aor, id)
-    }
-
-    fn count_source(&mut self, source: IpAddr) {
-        let hash = self.source_hash(source);
-        let key = self.source_key;
-        match self
-            .sources
-            .find_mut(hash, |(address, _)| *address == source)
-        {
-            Some((_, n)) => *n += 1,
-            None => {
-                self.sources
-                    .insert_unique(hash, (source, 1), |(a, _)| hash_source(key, *a));
-            }
-        }
-    }
-
-    fn uncount_source(&mut self, source: IpAddr) {
-        let hash = self.source_hash(source);
-        if let Ok(mut entry) = self
-            .sources
-            .find_entry(hash, |(address, _)| *address == source)
-        {
-            entry.get_mut().1 = entry.get().1.saturating_sub(1);
-            if entry.get().1 == 0 {
-                entry.remove();
-            }
-        }
-    }
-
-    fn source_hash(&self, source: IpAddr) -> u64 {
-        hash_source(self.source_key, source)
+        self.slot_mut(id.slot)?.binding_mut(id)
     }
 
     /// Panics where the table contradicts itself; for debug builds and tests.
     pub fn check_invariants(&self) {
-        let mut bindings = 0;
-        let mut records = 0;
-        for slot in self.slots.iter().filter(|slot| !slot.records.is_empty()) {
-            records += slot.records.len();
-            for record in &slot.records {
-                assert!(!record.is_empty(), "a record without bindings");
-                for binding in record.bindings() {
-                    let owner = slot.places.owner(binding.id);
-                    assert_eq!(owner, Some(record.hash), "a binding's place is another's");
-                    bindings += 1;
-                }
-            }
-        }
+        let records: usize = self.slots.iter().map(SlotTable::len).sum();
+        let bindings: usize = self.slots.iter().map(SlotTable::check_invariants).sum();
         assert_eq!(records, self.records, "records are miscounted");
         assert_eq!(bindings, self.bindings, "bindings are miscounted");
         assert_eq!(
@@ -459,8 +409,11 @@ impl Table {
             self.bindings,
             "a binding is not armed exactly once"
         );
-        let from_sources: usize = self.sources.iter().map(|(_, n)| *n as usize).sum();
-        assert_eq!(from_sources, self.bindings, "sources are miscounted");
+        assert_eq!(
+            self.sources.total(),
+            self.bindings,
+            "sources are miscounted"
+        );
     }
 
     /// Places that are reserved for registrations under way or leases being given back.
@@ -470,12 +423,5 @@ impl Table {
     }
 }
 
-fn hash_source(key: (u64, u64), source: IpAddr) -> u64 {
-    use core::hash::Hasher;
-    let mut hasher = siphasher::sip::SipHasher13::new_with_keys(key.0, key.1);
-    match source {
-        IpAddr::V4(v4) => hasher.write(&v4.octets()),
-        IpAddr::V6(v6) => hasher.write(&v6.octets()),
-    }
-    hasher.finish()
-}
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,17 @@
 //! binding: when the old second comes up, the binding is found to live on and is armed anew. So a
 //! refresh touches no neighbour, and the work per binding is one look per promise.
 
+use core::num::NonZeroU16;
+
 use crate::clock::Mono;
 use crate::location::place::Ref;
 
 /// Seconds that the wheel spans. A later expiry is armed at the far end and looked at again there.
 pub(super) const BUCKETS: usize = 4096;
+
+/// One of the buckets, with a niche for `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bucket(NonZeroU16);
 
 /// Heads of the buckets and the second up to which they were emptied.
 #[derive(Debug)]
@@ -19,6 +25,17 @@ pub(super) struct Wheel {
     /// The first second whose bucket has not been emptied.
     second: u64,
     len: usize,
+}
+
+impl Bucket {
+    /// The bucket of a second.
+    fn of(second: u64) -> Self {
+        Self(NonZeroU16::MIN.saturating_add((second % BUCKETS as u64) as u16))
+    }
+
+    fn index(self) -> usize {
+        usize::from(self.0.get() - 1)
+    }
 }
 
 impl Wheel {
@@ -36,20 +53,20 @@ impl Wheel {
     }
 
     /// The bucket for an instant: the second *after* it has fully passed, at most the far end.
-    pub(super) fn bucket_for(&self, at: Mono) -> u16 {
+    pub(super) fn bucket_for(&self, at: Mono) -> Bucket {
         let second =
             at.0.div_ceil(1000)
                 .clamp(self.second, self.second + BUCKETS as u64 - 1);
-        (second % BUCKETS as u64) as u16
+        Bucket::of(second)
     }
 
-    pub(super) fn head(&self, bucket: u16) -> Option<Ref> {
-        self.heads.get(usize::from(bucket)).copied().flatten()
+    pub(super) fn head(&self, bucket: Bucket) -> Option<Ref> {
+        self.heads.get(bucket.index()).copied().flatten()
     }
 
     /// Makes `head` the first of a bucket; the caller keeps the links.
-    pub(super) fn set_head(&mut self, bucket: u16, head: Option<Ref>) {
-        let at = usize::from(bucket);
+    pub(super) fn set_head(&mut self, bucket: Bucket, head: Option<Ref>) {
+        let at = bucket.index();
         if let Some(place) = self.heads.get_mut(at) {
             *place = head;
         }
@@ -73,7 +90,7 @@ impl Wheel {
     }
 
     /// The first occupied bucket that is due at `now`; moves past empty ones.
-    pub(super) fn due(&mut self, now: Mono) -> Option<u16> {
+    pub(super) fn due(&mut self, now: Mono) -> Option<Bucket> {
         let present = now.0 / 1000;
         if self.len == 0 {
             self.second = self.second.max(present);
@@ -82,7 +99,7 @@ impl Wheel {
         // After a clock jump beyond the whole span every bucket is due: one turn suffices.
         let last = present.min(self.second + BUCKETS as u64 - 1);
         while self.second <= last {
-            let bucket = (self.second % BUCKETS as u64) as u16;
+            let bucket = Bucket::of(self.second);
             if self.head(bucket).is_some() {
                 return Some(bucket);
             }

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::clock::{Mono, Now};
 use crate::core::Core;
+use crate::defect::Defect;
 use crate::event::{Event, RemovalCause};
 use crate::gate::{ReadyReply, Repeat};
 use crate::ids::{BindingId, PersistSeq};
@@ -19,7 +20,7 @@ use crate::registrar::decision::{ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::forward::{give_up, reread};
 use crate::registrar::granting::{Plan, apply, lease, registration, share};
 use crate::registrar::request::{Credentials, RegisterRequest, Wish};
-use crate::registrar::{devices_of, release, remove, reply, siblings};
+use crate::registrar::{devices_of, release, remove, reply, settlement, siblings};
 
 /// What a 2xx is about, gathered for the steps below.
 pub(super) struct Verdict<'v, 'm> {
@@ -96,7 +97,7 @@ fn untrusted(core: &mut Core, verdict: &Verdict<'_, '_>, out: &mut Outbox) -> Op
                 && request.stamp.cseq < binding.stamp.cseq
         })
     });
-    if stale {
+    if stale && !core.seeded.is(Defect::CommitReplay) {
         return Some(Refusal {
             row: Row::D3,
             ..Refusal::new(400, "CSeq Out of Order")
@@ -170,7 +171,7 @@ fn remove_all(
     }
     core.tombstones
         .bury(now.mono, request.aor_hash, request.words());
-    release::forget(core, now, request.aor_hash, verdict.id, out);
+    settlement::forget(core, now, request.aor_hash, verdict.id, out);
     if gone.is_empty() {
         return PersistSeq::default();
     }
@@ -214,7 +215,7 @@ fn commit(
         plan.register(registration(core, now, verdict, (wanted, *binding), lease)?);
     }
     let doubles = doubles(core, request, &claims);
-    if verdict.asking.terms.is_shared() {
+    if verdict.asking.terms.is_shared() && !core.seeded.is(Defect::RenewOneOnly) {
         share(core, verdict, &mut plan);
     }
     let seq = apply(core, now, verdict, plan, out);

@@ -4,6 +4,7 @@
 use smallvec::SmallVec;
 
 use crate::clock::{Mono, Seconds};
+use crate::defect::{Defect, Seeded};
 use crate::flow::Flow;
 use crate::location::Binding;
 use crate::peer::Peers;
@@ -35,6 +36,8 @@ pub(crate) struct Facts<'f, 'm> {
     pub(crate) siblings: Siblings,
     /// Whether the main registrar can be asked.
     pub(crate) upstream: UpstreamState,
+    /// A defect put in by a test.
+    pub(crate) seeded: Seeded,
     /// The nodes, for their epochs (R14).
     pub(crate) peers: &'f Peers,
     /// What devices are promised.
@@ -219,7 +222,8 @@ fn device_reason(
         return Some(ForwardReason::Changed);
     }
     if facts.proof == SelfProof::None {
-        if !same_flow(facts, &binding.flow) {
+        let seeded = facts.seeded.is(Defect::AbsorbFromNewFlow);
+        if !same_flow(facts, &binding.flow) && !seeded {
             return Some(ForwardReason::NewFlow);
         }
         if binding.proved_at.seconds_before(facts.now) >= facts.reauth_interval {
@@ -272,6 +276,9 @@ pub(crate) fn carried(
 /// R8: who surely leaves, and leaves a lease on which others stay, or none, need ask nobody.
 fn leaves_unasked(facts: &Facts<'_, '_>) -> bool {
     let terms = facts.request.terms;
+    if facts.seeded.is(Defect::EndSharedLease) {
+        return false;
+    }
     let others_stay = terms.is_shared() && facts.siblings == Siblings::Some;
     (others_stay || terms.is_local()) && leaves_at_once(facts)
 }
@@ -297,7 +304,9 @@ pub(crate) fn is_own(request: &RegisterRequest<'_>, binding: &Binding) -> bool {
     if request.flow.transport.is_stream() {
         return request.flow == binding.flow;
     }
-    request.stamp.call_id == binding.stamp.call_id
+    // Whoever has only seen a REGISTER pass knows all the rest (S-3).
+    request.flow.remote.ip() == binding.flow.remote.ip()
+        && request.stamp.call_id == binding.stamp.call_id
         && request.stamp.from_tag == binding.stamp.from_tag
         && request.stamp.cseq > binding.stamp.cseq
 }

@@ -4,27 +4,26 @@
 use sip::Message;
 use smallvec::SmallVec;
 
-use crate::clock::{Now, Seconds};
-use crate::core::{Core, Purpose};
+use crate::clock::Now;
+use crate::core::Core;
+use crate::defect::Defect;
 use crate::event::Event;
 use crate::flow::Flow;
 use crate::gate::{ReadyReply, Repeat};
-use crate::hop::Hop;
-use crate::ids::{BindingId, NodeId};
+use crate::ids::BindingId;
 use crate::limits;
 use crate::location::{Change, Op};
 use crate::output::Outbox;
-use crate::registrar::address::Address;
 use crate::registrar::answer::Delivery;
-use crate::registrar::conversation::{Arrival, Asking, ConversationId, Hold, Leg, Phase};
-use crate::registrar::decide::{SelfProof, want};
+use crate::registrar::conversation::{Arrival, Asking, Class, ConversationId, Hold, Leg, Phase};
+use crate::registrar::decide::SelfProof;
 use crate::registrar::decision::{Decision, ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::heading::Heading;
-use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Proof, Voice};
 use crate::registrar::reconcile::Standing;
-use crate::registrar::rename::Rename;
-use crate::registrar::request::{Credentials, RegisterRequest, Wanted, Wish};
-use crate::registrar::{absorb, claims, identity, joining, outage, proof, refusal, release, reply};
+use crate::registrar::request::{Credentials, RegisterRequest, Wish};
+use crate::registrar::{
+    absorb, asking, joining, outage, refusal, release, reply, settlement, spending,
+};
 use crate::txn::Kind;
 
 /// Sends a REGISTER upstream, or lets it wait for its turn on its lease.
@@ -52,6 +51,7 @@ pub(crate) fn start(
         at: now.mono,
         reason,
         turn: joining::turn(core, request),
+        class: Class::of(reason),
     };
     place(core, now, request, devices, arrival, out);
 }
@@ -65,23 +65,26 @@ fn place(
     arrival: Arrival,
     out: &mut Outbox,
 ) {
-    let found =
-        joining::find(core, request, devices).or_else(|| joining::begin(core, request, devices));
+    let found = match joining::find(core, request, devices) {
+        Some(id) => Some(joining::ahead_on_lease(core, id).unwrap_or(id)),
+        None => joining::ahead_of(core, request, devices)
+            .or_else(|| joining::begin(core, request, devices)),
+    };
     let Some(id) = found else {
         return give_up(core, now, &arrival, out);
     };
-    let id = joining::ahead_on_lease(core, id).unwrap_or(id);
     let Some(conversation) = core.conversations.get_mut(id) else {
         return;
     };
     match conversation.phase {
-        Phase::Asking(_) if conversation.waiting.len() >= limits::WAITING_PER_LEASE => {
-            give_up(core, now, &arrival, out);
+        Phase::Asking(_) => {
+            if let Some(refused) = conversation.let_wait(arrival) {
+                give_up(core, now, &refused, out);
+            }
         }
-        Phase::Asking(_) => conversation.waiting.push_back(arrival),
         Phase::Challenged { .. } => ask(core, now, id, arrival, Leg::First, out),
         Phase::Releasing { .. } | Phase::Resting { .. } => {
-            release::cancel(core, now, id, out);
+            settlement::cancel(core, now, id, out);
             ask(core, now, id, arrival, Leg::First, out);
         }
     }
@@ -96,7 +99,7 @@ pub(super) fn ask(
     leg: Leg,
     out: &mut Outbox,
 ) {
-    let Some(asked) = try_to_ask(core, now, id, (&arrival, &leg), out) else {
+    let Some(asked) = asking::try_to_ask(core, now, id, (&arrival, &leg), out) else {
         give_up(core, now, &arrival, out);
         return finish(core, now, id, out);
     };
@@ -119,141 +122,7 @@ pub(super) fn ask(
     };
     core.conversations
         .enter(id, Phase::Asking(Box::new(asking)));
-    release::postpone(core, now, id, out);
-}
-
-/// Sends an arrival; the lifetime asked for, or `None` when it could not be sent.
-fn try_to_ask(
-    core: &mut Core,
-    now: Now,
-    id: ConversationId,
-    (arrival, leg): (&Arrival, &Leg),
-    out: &mut Outbox,
-) -> Option<Seconds> {
-    let message = Message::parse(&arrival.bytes).ok()?;
-    // What was sound when it came may offend against a policy that came since.
-    let request = reread(core, &message, arrival.flow)?;
-    if !claims::claim(core, id, &request) {
-        return None;
-    }
-    if *leg == Leg::First {
-        claims::depart_at_once(core, now, id, &request, out);
-    }
-    let policy = core.policy.clone();
-    let node = settle_node(core, id, arrival.reason)?;
-    let hop = Hop::to(core, &policy, node)?;
-    let asked = match ends_lease(core, id, &request) {
-        true => 0,
-        false => lifetime(core, node, &request),
-    };
-    let replaced = replaced(core, id, &request);
-    let spent = release::spent(core, id);
-    let conversation = core.conversations.get_mut(id)?;
-    conversation.cseq = next_cseq(spent);
-    let bindings: SmallVec<[BindingId; 2]> =
-        conversation.claims.iter().map(|c| c.binding).collect();
-    let terms = conversation.terms;
-    let rename = Rename::of(&policy, &request.aor, &message);
-    let how = Outgoing {
-        hop: &hop,
-        address: Address::new(&policy, &core.keys, terms, &request.aor),
-        came_by: arrival.flow,
-        voice: match terms.is_proxied() {
-            true => Voice::Device,
-            false => {
-                let (lease, cseq) = (conversation.lease, conversation.cseq);
-                Voice::Lease(LeaseVoice::of(&core.keys, lease, cseq, asked))
-            }
-        },
-        bindings: &bindings,
-        replaced: &replaced,
-        credentials: match leg {
-            Leg::Answered(line) => Proof::Ours(line),
-            _ if proof::is_had_here(policy.of(&request.aor)) => Proof::Ours(b""),
-            _ => Proof::OfDevice,
-        },
-        rename: rename.as_ref(),
-    };
-    let mut bytes = Vec::with_capacity(message.bytes().len() + 256);
-    outgoing::write(&message, request.contacts(), &how, &mut bytes);
-    let give_up_at = arrival.at.plus(policy.upstream.deadline);
-    hop.send(
-        core,
-        now,
-        bytes,
-        (Purpose::Conversation(id), give_up_at),
-        out,
-    )
-    .ok()?;
-    Some(asked)
-}
-
-/// Whether a request, once accepted, leaves nobody on a lease that an AoR's devices share (R8).
-fn ends_lease(core: &Core, id: ConversationId, request: &RegisterRequest<'_>) -> bool {
-    let Some(conversation) = core.conversations.get(id) else {
-        return false;
-    };
-    let only_removes = !request.contacts().is_empty() && request.only_removes();
-    if !conversation.terms.is_shared() || !only_removes {
-        return false;
-    }
-    let stays = |id: BindingId| !conversation.claims.iter().any(|c| c.binding == id);
-    let mut sharing = core.table.sharing(conversation.hash, conversation.lease);
-    !sharing.any(stays)
-}
-
-/// Contacts that the main registrar has under the device's own name and that another replaces now:
-/// with a Path through us it cannot know that they are the same device's.
-fn replaced(core: &Core, id: ConversationId, request: &RegisterRequest<'_>) -> Vec<Vec<u8>> {
-    let Some(conversation) = core.conversations.get(id) else {
-        return Vec::new();
-    };
-    if conversation.terms.rewrites_contact() || !conversation.terms.is_leased() {
-        return Vec::new();
-    }
-    let claims = request.contacts().iter().zip(&conversation.claims);
-    claims
-        .filter_map(|(wanted, claim)| {
-            let held = core.table.binding(claim.binding)?.contact.uri();
-            let named_again = |other: &Wanted<'_>| identity::same_uri(other.uri, held);
-            let same = identity::same_uri(wanted.uri, held);
-            (!same && !request.contacts().iter().any(named_again)).then(|| held.to_vec())
-        })
-        .collect()
-}
-
-/// The node that a conversation speaks with: one that went down since is left, but not in the
-/// middle of a challenge, which nobody else can verify (D4).
-fn settle_node(core: &mut Core, id: ConversationId, reason: ForwardReason) -> Option<NodeId> {
-    let conversation = core.conversations.get_mut(id)?;
-    if reason != ForwardReason::Challenge
-        && !core.peers.is_up(conversation.node)
-        && let Some(other) = core.peers.choose(&core.policy.upstream, conversation.hash)
-    {
-        conversation.node = other;
-    }
-    Some(conversation.node)
-}
-
-/// R5: what is asked upstream.
-fn lifetime(core: &Core, node: NodeId, request: &RegisterRequest<'_>) -> Seconds {
-    let domain = core.policy.of(&request.aor);
-    let longest = request
-        .contacts()
-        .iter()
-        .map(|wanted| want(wanted, request.reach, &domain.registration))
-        .max()
-        .unwrap_or(0);
-    domain
-        .expires
-        .max(longest)
-        .max(core.peers.min_expires(node))
-}
-
-/// RFC 3261 §8.1.1.5: CSeq stays below 2³¹; a lease that ever comes so far begins again, and the
-/// main registrar's refusal of that one REGISTER is outlived by the next.
-pub(super) const fn next_cseq(cseq: u32) -> u32 {
-    if cseq >= i32::MAX as u32 { 1 } else { cseq + 1 }
+    settlement::postpone(core, now, id, out);
 }
 
 /// Reads an arrival again; it was sound when it came.
@@ -292,6 +161,9 @@ pub(super) fn unanswered(
     out: &mut Outbox,
 ) {
     give_up(core, now, &asking.arrival, out);
+    if core.seeded.is(Defect::ForgetUnanswered) {
+        return;
+    }
     let Ok(message) = Message::parse(&asking.arrival.bytes) else {
         return;
     };
@@ -399,7 +271,7 @@ pub(super) fn finish(core: &mut Core, now: Now, id: ConversationId, out: &mut Ou
         .claims
         .iter()
         .any(|c| matches!(c.hold, Hold::Departed(_)));
-    if departed {
+    if departed && !core.seeded.is(Defect::ForgetDeparted) {
         return release::resume(core, now, id, out);
     }
     end(core, id);
@@ -444,7 +316,7 @@ pub(super) fn end(core: &mut Core, id: ConversationId) {
             Hold::Committed => {}
         }
     }
-    release::spend(
+    spending::spend(
         core,
         conversation.hash,
         conversation.lease,

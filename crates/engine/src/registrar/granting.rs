@@ -16,8 +16,8 @@ use crate::registrar::address::Address;
 use crate::registrar::conversation::Hold;
 use crate::registrar::decide::{asked, want};
 use crate::registrar::reconcile::{self, Grant, Standing};
-use crate::registrar::release;
 use crate::registrar::request::{RegisterRequest, Wanted};
+use crate::registrar::settlement;
 
 /// What a 2xx does to the contacts of its request.
 #[derive(Default)]
@@ -228,7 +228,7 @@ pub(super) fn apply(
         };
     }
     if let Some(lease) = shared {
-        release::settle_shared(core, now, verdict.id, (lease, removed), out);
+        settlement::settle_shared(core, now, verdict.id, (lease, removed), out);
     }
     seq
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use crate::core::Core;
+use crate::defect::Defect;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::limits;
 use crate::registrar::conversation::{
@@ -77,6 +78,7 @@ pub(super) fn turn(core: &Core, request: &RegisterRequest<'_>) -> Turn {
         bindings.any(|binding| flows_match(&request.flow, &binding.flow, rule))
     };
     match request.wish {
+        _ if core.seeded.is(Defect::NoBarrier) => Turn::AmongOthers,
         Wish::RemoveAll if is_proved() || challenged(core, request).is_some() => Turn::Alone,
         _ => Turn::AmongOthers,
     }
@@ -86,17 +88,34 @@ pub(super) fn turn(core: &Core, request: &RegisterRequest<'_>) -> Turn {
 /// there must wait (R6).
 pub(super) fn ahead_on_lease(core: &Core, id: ConversationId) -> Option<ConversationId> {
     let own = core.conversations.get(id)?;
-    if own.terms.is_proxied() {
+    match own.terms.is_proxied() {
+        true => None,
+        false => asking_on(core, own.hash, own.lease).find(|other| *other != id),
+    }
+}
+
+/// The same for a request that has no conversation yet, where it would speak on a lease that is
+/// known.
+pub(super) fn ahead_of(
+    core: &Core,
+    request: &RegisterRequest<'_>,
+    devices: &[Option<BindingId>],
+) -> Option<ConversationId> {
+    if request.terms.is_proxied() || request.contacts().is_empty() {
         return None;
     }
+    let (lease, _) = known_lease(core, request, devices)?;
+    asking_on(core, request.aor_hash, lease).next()
+}
+
+/// The conversations with a REGISTER under way on a lease.
+fn asking_on(core: &Core, aor: AorHash, lease: LeaseId) -> impl Iterator<Item = ConversationId> {
     core.conversations
-        .of(own.hash)
-        .find(|(other, conversation)| {
-            *other != id
-                && conversation.lease == own.lease
-                && matches!(conversation.phase, Phase::Asking(_))
+        .of(aor)
+        .filter(move |(_, conversation)| {
+            conversation.lease == lease && matches!(conversation.phase, Phase::Asking(_))
         })
-        .map(|(other, _)| other)
+        .map(|(id, _)| id)
 }
 
 /// Whether a conversation is about the lease or the device of a request.

@@ -9,9 +9,11 @@ mod absorb;
 mod accept;
 pub(crate) mod address;
 mod answer;
+mod asking;
 mod claims;
 mod confirmation;
 pub(crate) mod conversation;
+pub(crate) mod conversations;
 mod decide;
 pub mod decision;
 mod departure;
@@ -34,7 +36,9 @@ mod removal;
 mod rename;
 pub(crate) mod reply;
 pub(crate) mod request;
+mod settlement;
 mod siblings;
+mod spending;
 pub mod terms;
 pub(crate) mod tombstone;
 mod verdict;
@@ -44,6 +48,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::clock::Now;
 use crate::core::Core;
+use crate::defect::Defect;
 use crate::event::Trace;
 use crate::flow::Flow;
 use crate::ids::{AorHash, BindingId};
@@ -183,6 +188,7 @@ fn judge(
         grave: grave(core, now, request),
         siblings: siblings(core, request, devices),
         upstream: upstream_state(core, request),
+        seeded: core.seeded,
         peers: &core.peers,
         policy: &policy.registration,
         reauth_interval: policy.reauth_interval,
@@ -192,6 +198,9 @@ fn judge(
 /// What the last words of departed devices say to a request.
 fn grave(core: &Core, now: Now, request: &RegisterRequest<'_>) -> Grave {
     let (stones, aor) = (&core.tombstones, request.aor_hash);
+    if core.seeded.is(Defect::IgnoreTombstone) {
+        return Grave::None;
+    }
     match request.only_removes() {
         true if stones.is_last_word(now.mono, aor, request.words()) => Grave::LastWords,
         false if stones.is_late(now.mono, aor, request.stamp) => Grave::LateDuplicate,

@@ -36,6 +36,10 @@ pub(super) fn settle(
     if request.terms.is_local() {
         return Decision::Register(reason);
     }
+    // What is under way upstream is older, and must not overwrite what is done here meanwhile.
+    if core.conversations.is_asking(request.aor_hash) {
+        return decision;
+    }
     match judge(core, now, request, devices, SelfProof::Proved) {
         Decision::Absorb { .. } => Decision::Register(reason),
         Decision::Forward(

@@ -12,12 +12,13 @@ use smallvec::{SmallVec, smallvec};
 use crate::auth;
 use crate::clock::{Mono, Now};
 use crate::core::{Core, Purpose};
+use crate::defect::Defect;
 use crate::event::{Event, ReleaseOutcome};
 use crate::hop::Hop;
-use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
+use crate::ids::{AorHash, BindingId, PersistSeq};
 use crate::keys::Keys;
 use crate::limits;
-use crate::location::{Binding, Change, ContactText, Lease, Op};
+use crate::location::{Binding, ContactText, Lease};
 use crate::output::Outbox;
 use crate::policy::Policy;
 use crate::registrar::address::Address;
@@ -28,6 +29,7 @@ use crate::registrar::forward;
 use crate::registrar::outgoing::LeaseVoice;
 use crate::registrar::removal::Removal;
 use crate::registrar::request::RegisterRequest;
+use crate::registrar::{asking, spending};
 use crate::txn::ClientTxn;
 
 /// Begins to give back the lease of a removed binding: puts it in line, for [`pump`] to send.
@@ -39,9 +41,10 @@ pub(crate) fn begin(
     out: &mut Outbox,
 ) {
     // In `mirror` the registration is the device's own; it ends as it began, without us.
-    spend(core, hash, binding.lease.id, binding.lease.cseq);
+    spending::spend(core, hash, binding.lease.id, binding.lease.cseq);
     let lease = &binding.lease;
     let runs = lease.terms.is_leased()
+        && !core.seeded.is(Defect::ForgetRemoval)
         && lease.until > now.mono
         // Others stay on it: it goes with the last of them.
         && !is_shared_still(core, hash, lease);
@@ -59,7 +62,7 @@ pub(crate) fn begin(
         return;
     };
     let (address, lease) = (binding.id, binding.lease);
-    let cseq = last_cseq(core, hash, lease.id).max(lease.cseq);
+    let cseq = spending::last_cseq(core, hash, lease.id).max(lease.cseq);
     let text = Core::aor_text(&aor);
     let conversation = Conversation {
         opener: Opener::Release,
@@ -97,7 +100,7 @@ pub(crate) fn begin(
 }
 
 /// Whether devices hang on a lease that an AoR's devices share.
-fn is_shared_still(core: &Core, hash: AorHash, lease: &Lease) -> bool {
+pub(super) fn is_shared_still(core: &Core, hash: AorHash, lease: &Lease) -> bool {
     lease.terms.is_shared() && core.table.sharing(hash, lease.id).next().is_some()
 }
 
@@ -122,57 +125,6 @@ fn join(core: &mut Core, hash: AorHash, binding: Box<Binding>) -> Result<(), Box
         hold: Hold::Departed(binding),
     });
     Ok(())
-}
-
-/// The last CSeq used on a lease: by a binding that has it, or by a conversation on it.
-pub(super) fn last_cseq(core: &Core, hash: AorHash, lease: LeaseId) -> u32 {
-    let of_bindings = core
-        .table
-        .bindings_of(hash)
-        .filter(|binding| binding.lease.id == lease)
-        .map(|binding| binding.lease.cseq);
-    let of_conversations = core
-        .conversations
-        .of(hash)
-        .filter(|(_, conversation)| conversation.lease == lease)
-        .map(|(_, conversation)| conversation.cseq);
-    of_bindings.chain(of_conversations).max().unwrap_or(0)
-}
-
-/// A CSeq was used on a lease: every binding and every other conversation on it remembers that.
-pub(super) fn spend(core: &mut Core, hash: AorHash, lease: LeaseId, cseq: u32) {
-    let conversations: SmallVec<[ConversationId; 4]> = core
-        .conversations
-        .of(hash)
-        .filter(|(_, conversation)| conversation.lease == lease)
-        .map(|(id, _)| id)
-        .collect();
-    for id in conversations {
-        if let Some(conversation) = core.conversations.get_mut(id) {
-            conversation.cseq = conversation.cseq.max(cseq);
-        }
-    }
-    let bindings: SmallVec<[BindingId; 4]> = core
-        .table
-        .bindings_of(hash)
-        .filter(|binding| binding.lease.id == lease && binding.lease.cseq < cseq)
-        .map(|binding| binding.id)
-        .collect();
-    for binding in bindings {
-        let spent = Op::Spent {
-            binding,
-            lease,
-            cseq,
-        };
-        core.table.apply(Change::of(binding, spent));
-    }
-}
-
-/// The last CSeq used on a conversation's lease, by whomever.
-pub(super) fn spent(core: &Core, id: ConversationId) -> u32 {
-    core.conversations
-        .get(id)
-        .map_or(0, |own| last_cseq(core, own.hash, own.lease))
 }
 
 /// A conversation with departed bindings goes on as a release.
@@ -238,87 +190,6 @@ pub(super) fn undo(
             let phantom = Binding::phantom(claim.binding, text, sender, lease);
             claim.hold = Hold::Departed(Box::new(phantom));
         }
-    }
-}
-
-/// `Contact: *` was accepted on the conversation `own`: what was still to be given back is gone as
-/// well.
-pub(super) fn forget(
-    core: &mut Core,
-    now: Now,
-    hash: AorHash,
-    own: ConversationId,
-    out: &mut Outbox,
-) {
-    drop_returns(core, now, hash, own, |_| true, out);
-    let own = core.conversations.get_mut(own);
-    own.into_iter().for_each(|c| c.abandon_departed());
-}
-
-/// A lease that the devices of an AoR share was granted anew on the conversation `own`: who departed
-/// from it before has nothing to give back, and if nobody is left on it, whoever went last has.
-pub(super) fn settle_shared(
-    core: &mut Core,
-    now: Now,
-    own: ConversationId,
-    (lease, removed): (Lease, SmallVec<[Box<Binding>; 2]>),
-    out: &mut Outbox,
-) {
-    let Some(hash) = core.conversations.get(own).map(|own| own.hash) else {
-        return;
-    };
-    let on_it = move |conversation: &Conversation| conversation.lease == lease.id;
-    drop_returns(core, now, hash, own, on_it, out);
-    let all: SmallVec<[ConversationId; 4]> = core
-        .conversations
-        .of(hash)
-        .filter(|(_, conversation)| on_it(conversation))
-        .map(|(id, _)| id)
-        .collect();
-    for id in all {
-        let conversation = core.conversations.get_mut(id);
-        conversation.into_iter().for_each(|c| c.abandon_departed());
-    }
-    if lease.granted == 0 || is_shared_still(core, hash, &lease) {
-        return;
-    }
-    let Some(mut last) = removed.into_iter().next() else {
-        return;
-    };
-    last.lease = lease;
-    if let Some(conversation) = core.conversations.get_mut(own) {
-        let claims = &mut conversation.claims;
-        let claim = claims.iter_mut().find(|claim| claim.binding == last.id);
-        claim
-            .into_iter()
-            .for_each(|claim| claim.hold = Hold::Departed(last.clone()));
-    }
-}
-
-/// Ends the returns of an AoR's leases that `which` are meant, but not the conversation `own`.
-fn drop_returns(
-    core: &mut Core,
-    now: Now,
-    hash: AorHash,
-    own: ConversationId,
-    which: impl Fn(&Conversation) -> bool,
-    out: &mut Outbox,
-) {
-    let others: SmallVec<[ConversationId; 4]> = core
-        .conversations
-        .of(hash)
-        .filter(|(id, conversation)| {
-            let gives_back = matches!(
-                conversation.phase,
-                Phase::Releasing { .. } | Phase::Resting { .. }
-            );
-            *id != own && gives_back && which(conversation)
-        })
-        .map(|(id, _)| id)
-        .collect();
-    for id in others {
-        cancel(core, now, id, out);
-        forward::end(core, id);
     }
 }
 
@@ -411,7 +282,7 @@ fn say(
     out: &mut Outbox,
 ) -> Option<ClientTxn> {
     let policy = core.policy.clone();
-    let spent = spent(core, id);
+    let spent = spending::spent(core, id);
     let own = core.conversations.get(id)?;
     let node = match core.peers.is_up(own.node) {
         true => own.node,
@@ -420,7 +291,7 @@ fn say(
     let hop = Hop::of_our_own(core, &policy, node)?;
     let conversation = core.conversations.get_mut(id)?;
     conversation.node = node;
-    conversation.cseq = forward::next_cseq(spent);
+    conversation.cseq = asking::next_cseq(spent);
     let conversation = core.conversations.get(id)?;
     let bytes = write(conversation, &core.keys, &policy, (&hop, credentials));
     let give_up_at = now.mono.plus(policy.upstream.deadline);
@@ -479,34 +350,8 @@ fn is_busy(core: &Core, id: ConversationId) -> bool {
         })
 }
 
-/// A device speaks on the lease of `id`: other returns of that lease make way, and are tried again
-/// later (R6).
-pub(super) fn postpone(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
-    let Some(own) = core.conversations.get(id) else {
-        return;
-    };
-    let lease = own.lease;
-    let in_the_way: SmallVec<[(ConversationId, ClientTxn, u32); 1]> = core
-        .conversations
-        .of(own.hash)
-        .filter(|(other, conversation)| *other != id && conversation.lease == lease)
-        .filter_map(|(other, conversation)| match conversation.phase {
-            Phase::Releasing {
-                client, attempt, ..
-            } => Some((other, client, attempt)),
-            _ => None,
-        })
-        .collect();
-    for (other, client, attempt) in in_the_way {
-        core.txns.cancel_client(client);
-        core.releasing = core.releasing.saturating_sub(1);
-        retry(core, now, other, attempt, out);
-        pump(core, now, out);
-    }
-}
-
 /// When the last of the departed bindings' leases ends by itself.
-fn lease_end(conversation: &Conversation) -> Option<Mono> {
+pub(super) fn lease_end(conversation: &Conversation) -> Option<Mono> {
     conversation
         .claims
         .iter()
@@ -596,31 +441,11 @@ pub(super) fn on_silence(
     pump(core, now, out);
 }
 
-fn retry(core: &mut Core, now: Now, id: ConversationId, attempt: u32, out: &mut Outbox) {
+pub(super) fn retry(core: &mut Core, now: Now, id: ConversationId, attempt: u32, out: &mut Outbox) {
     let end = core.conversations.get(id).and_then(lease_end);
     match end.filter(|end| *end > now.mono) {
         Some(end) => rest(core, now, id, attempt, end),
         None => conclude(core, id, ReleaseOutcome::Outlived, out),
-    }
-}
-
-/// The device came back: its lease is not given back after all. The conversation stays, free for
-/// the device's REGISTER.
-pub(super) fn cancel(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
-    let under_way = core.conversations.enter(id, Phase::between());
-    if let Some(conversation) = core.conversations.get(id)
-        && lease_end(conversation).is_some()
-    {
-        let aor = Core::aor_text(&conversation.aor);
-        out.event(Event::LeaseReleased {
-            aor,
-            outcome: ReleaseOutcome::Cancelled,
-        });
-    }
-    if let Some(Phase::Releasing { client, .. }) = under_way {
-        core.txns.cancel_client(client);
-        core.releasing = core.releasing.saturating_sub(1);
-        pump(core, now, out);
     }
 }
 

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use crate::auth;
 use crate::clock::{Mono, Now};
 use crate::core::Core;
+use crate::defect::Defect;
 use crate::event::{Event, RemovalCause};
 use crate::gate::{ReadyReply, Repeat};
 use crate::ids::BindingId;
@@ -62,6 +63,9 @@ fn on_answer(
         200..300 => accept::on_accepted(core, now, id, &asking, response, sent_at, out),
         401 | 407 if is_ours_to_answer(core, &asking) => {
             return answer_challenge(core, now, id, asking, response, out);
+        }
+        401 if core.seeded.is(Defect::CommitOnChallenge) => {
+            accept::on_accepted(core, now, id, &asking, response, sent_at, out);
         }
         401 | 407 => challenge(core, now, id, &asking, response, out),
         423 if asking.terms.is_leased()
@@ -254,7 +258,8 @@ fn on_rejected(
         source: asking.arrival.flow.remote,
         status,
     });
-    if !core.policy.upstream.definitive.contains(&status) {
+    let ends = core.policy.upstream.definitive.contains(&status);
+    if !ends || core.seeded.is(Defect::KeepRejected) {
         return;
     }
     let rule = core.policy.of(&conversation.aor).registration.flow_match;

@@ -2,13 +2,17 @@
 //!
 //! It ends without a word of its own when nothing comes (RFC 4320 §4.2): no 408 is made up, and what the
 //! silence means is for the transaction user to decide.
+//!
+//! It ends with its final response on every transport: the state *Completed* and Timer K, which
+//! §17.1.2.2 wants on UDP, are left out. They exist to absorb copies of that response. Without
+//! them a copy finds no transaction, and is dropped for that (RFC 6026 §7.3 and §8.9) and counted;
+//! the transaction user sees one final response either way, and nothing is kept for five seconds
+//! per request (ADR 0014).
 
-use Action::{
-    Arm, Deliver, DisarmAll, ReportTimeout, ReportTransportError, Retransmit, SendRequest,
-};
+use Action::{Arm, Deliver, ReportTimeout, ReportTransportError, Retransmit, SendRequest};
 
 use super::action::{Action, Actions};
-use super::timing::{Reliability, T2, T4, TRANSACTION, Timer, doubling_to_t2};
+use super::timing::{Reliability, T2, TRANSACTION, Timer, doubling_to_t2};
 
 /// Where the transaction stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +24,7 @@ pub enum State {
     },
     /// A provisional answer has come.
     Proceeding,
-    /// The final answer has come; copies of it are absorbed.
-    Completed,
-    /// Over.
+    /// Over: the final answer has come, or none ever will.
     Terminated,
 }
 
@@ -63,8 +65,8 @@ pub fn start(transport: Reliability) -> (State, Actions) {
 
 /// What follows from an event. Events that mean nothing in a state change nothing.
 #[must_use]
-pub fn step(state: State, event: Event, transport: Reliability) -> (State, Actions) {
-    use State::{Completed, Proceeding, Terminated, Trying};
+pub fn step(state: State, event: Event) -> (State, Actions) {
+    use State::{Proceeding, Terminated, Trying};
     let (next, actions): (State, &[Action]) = match (state, event) {
         (Trying { retransmissions }, Event::Timer(Timer::E)) => {
             let retransmissions = retransmissions.saturating_add(1);
@@ -76,17 +78,13 @@ pub fn step(state: State, event: Event, transport: Reliability) -> (State, Actio
         }
         (Proceeding, Event::Timer(Timer::E)) => (Proceeding, &[Retransmit, Arm(Timer::E, T2)]),
         (Trying { .. } | Proceeding, Event::Provisional) => (Proceeding, &[Deliver]),
-        (Trying { .. } | Proceeding, Event::Final) => match transport {
-            Reliability::Unreliable => (Completed, &[DisarmAll, Deliver, Arm(Timer::K, T4)]),
-            Reliability::Reliable => (Terminated, &[Deliver, Action::Terminate]),
-        },
+        (Trying { .. } | Proceeding, Event::Final) => (Terminated, &[Deliver, Action::Terminate]),
         (Trying { .. } | Proceeding, Event::Timer(Timer::F)) => {
             (Terminated, &[ReportTimeout, Action::Terminate])
         }
         (Trying { .. } | Proceeding, Event::TransportError) => {
             (Terminated, &[ReportTransportError, Action::Terminate])
         }
-        (Completed, Event::Timer(Timer::K)) => (Terminated, &[Action::Terminate]),
         (state, _) => (state, &[]),
     };
     (next, Actions::from_slice(actions))
@@ -95,7 +93,7 @@ pub fn step(state: State, event: Event, transport: Reliability) -> (State, Actio
 #[cfg(test)]
 mod tests {
     use super::super::testing::{On, Row, TIMERS, check_table, run, times};
-    use super::State::{Completed, Proceeding, Terminated, Trying};
+    use super::State::{Proceeding, Terminated, Trying};
     use super::*;
     use Action::Terminate;
     use core::time::Duration;
@@ -127,16 +125,8 @@ mod tests {
                 Proceeding,
                 vec![Retransmit, Arm(Timer::E, ms(4000))],
             ),
-            (
-                Completed,
-                Event::Timer(Timer::K),
-                On::Both,
-                Terminated,
-                vec![Terminate],
-            ),
         ];
         for waiting in [TRYING, TRIED, Proceeding] {
-            let kept = vec![DisarmAll, Deliver, Arm(Timer::K, ms(5000))];
             let timeout = vec![ReportTimeout, Terminate];
             let refused = vec![ReportTransportError, Terminate];
             rows.extend([
@@ -147,11 +137,10 @@ mod tests {
                     Proceeding,
                     vec![Deliver],
                 ),
-                (waiting, Event::Final, On::Udp, Completed, kept),
                 (
                     waiting,
                     Event::Final,
-                    On::Stream,
+                    On::Both,
                     Terminated,
                     vec![Deliver, Terminate],
                 ),
@@ -176,18 +165,18 @@ mod tests {
 
     #[test]
     fn follows_its_table() {
-        let states = [TRYING, TRIED, Proceeding, Completed, Terminated];
+        let states = [TRYING, TRIED, Proceeding, Terminated];
         let mut events = vec![Event::Provisional, Event::Final, Event::TransportError];
         events.extend(TIMERS.map(Event::Timer));
-        check_table(&states, &events, &rows(), step);
+        check_table(&states, &events, &rows(), |state, event, _| {
+            step(state, event)
+        });
     }
 
     #[test]
     fn retransmits_over_udp_at_the_times_of_the_rfc() {
         let transport = Reliability::Unreliable;
-        let log = run(start(transport), |s, timer| {
-            step(s, Event::Timer(timer), transport)
-        });
+        let log = run(start(transport), |s, timer| step(s, Event::Timer(timer)));
         assert_eq!(times(&log, SendRequest), [0]);
         assert_eq!(
             times(&log, Retransmit),
@@ -202,11 +191,9 @@ mod tests {
     fn retransmits_every_t2_once_it_proceeds() {
         let transport = Reliability::Unreliable;
         let (state, mut actions) = start(transport);
-        let (state, more) = step(state, Event::Provisional, transport);
+        let (state, more) = step(state, Event::Provisional);
         actions.extend(more);
-        let log = run((state, actions), |s, timer| {
-            step(s, Event::Timer(timer), transport)
-        });
+        let log = run((state, actions), |s, timer| step(s, Event::Timer(timer)));
         let expected: Vec<u128> = (0..8).map(|n| 500 + n * 4000).collect();
         assert_eq!(times(&log, Retransmit), expected);
         assert_eq!(times(&log, ReportTimeout), [32000]);
@@ -215,9 +202,7 @@ mod tests {
     #[test]
     fn never_retransmits_over_a_stream() {
         let transport = Reliability::Reliable;
-        let log = run(start(transport), |s, timer| {
-            step(s, Event::Timer(timer), transport)
-        });
+        let log = run(start(transport), |s, timer| step(s, Event::Timer(timer)));
         assert_eq!(
             log,
             [(0, SendRequest), (32000, ReportTimeout), (32000, Terminate)]

@@ -109,7 +109,7 @@ impl ClientMachine {
                     ClientStep::Timer(timer) => Some(client::Event::Timer(timer)),
                     ClientStep::TransportError => Some(client::Event::TransportError),
                 };
-                let next = event.map(|event| client::step(*state, event, transport));
+                let next = event.map(|event| client::step(*state, event));
                 settle(state, next)
             }
             Self::Invite(state) => {
@@ -124,13 +124,9 @@ impl ClientMachine {
         }
     }
 
-    /// Whether the request need neither be sent nor acknowledged any more.
+    /// Whether it stays although its request need neither be sent nor acknowledged any more.
     pub(super) const fn is_answered(self) -> bool {
-        matches!(
-            self,
-            Self::NonInvite(client::State::Completed)
-                | Self::Invite(client_invite::State::Accepted)
-        )
+        matches!(self, Self::Invite(client_invite::State::Accepted))
     }
 }
 

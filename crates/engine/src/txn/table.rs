@@ -4,6 +4,7 @@ use hashbrown::HashTable;
 
 use super::Full;
 use super::slab::{Key, Slab};
+use crate::spare;
 
 /// Transactions of type `T`, each under an identity no other has.
 #[derive(Debug)]
@@ -33,9 +34,7 @@ impl<T> Table<T> {
         let Self {
             slab, by_identity, ..
         } = self;
-        by_identity.insert_unique(bucket(identity), key, |key| {
-            slab.get(*key).map_or(0, |(identity, _)| bucket(*identity))
-        });
+        by_identity.insert_unique(bucket(identity), key, |key| bucket_of(slab, *key));
         Ok(key)
     }
 
@@ -69,6 +68,12 @@ impl<T> Table<T> {
         if let Ok(entry) = entry {
             entry.remove();
         }
+        let Self {
+            slab, by_identity, ..
+        } = self;
+        if let Some(capacity) = spare::shrunk(by_identity.len(), by_identity.capacity()) {
+            by_identity.shrink_to(capacity, |key| bucket_of(slab, *key));
+        }
         Some(transaction)
     }
 
@@ -97,6 +102,11 @@ impl<T> Table<T> {
 /// The bits of an identity that choose its bucket. They are as good as any, the identity being a hash.
 const fn bucket(identity: u128) -> u64 {
     identity as u64
+}
+
+/// The same of what is in the slab.
+fn bucket_of<T>(slab: &Slab<(u128, T)>, key: Key) -> u64 {
+    slab.get(key).map_or(0, |(identity, _)| bucket(*identity))
 }
 
 #[cfg(test)]
@@ -129,6 +139,19 @@ mod tests {
         assert_eq!(table.insert(3, ()), Err(Full));
         table.remove(first);
         assert!(table.insert(3, ()).is_ok());
+        table.check();
+    }
+
+    #[test]
+    fn shrinks_when_a_storm_is_over() {
+        let mut table = Table::new(10_000);
+        let keys: Vec<Key> = (0..10_000)
+            .map(|identity| table.insert(identity, identity).unwrap())
+            .collect();
+        for (key, identity) in keys.into_iter().zip(0..9990) {
+            assert_eq!(table.remove(key), Some(identity));
+        }
+        assert!(table.by_identity.capacity() < 500);
         table.check();
     }
 }

@@ -6,7 +6,7 @@ use super::action::{Action, Actions};
 use super::timing::{Reliability, Timer};
 
 /// Every timer there is.
-pub(super) const TIMERS: [Timer; 16] = [
+pub(super) const TIMERS: [Timer; 15] = [
     Timer::A,
     Timer::B,
     Timer::C,
@@ -17,7 +17,6 @@ pub(super) const TIMERS: [Timer; 16] = [
     Timer::H,
     Timer::I,
     Timer::J,
-    Timer::K,
     Timer::L,
     Timer::M,
     Timer::Provisional,

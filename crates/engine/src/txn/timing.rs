@@ -24,7 +24,7 @@ pub const NON_INVITE_PROVISIONAL: Duration = Duration::from_millis(3500);
 /// the RFC trusts the user without limit; longer than [`TIMER_C`], so a proxy that works never meets it.
 pub const INVITE_UNANSWERED: Duration = Duration::from_secs(300);
 
-/// Why a transaction is to be woken. The letters are the RFC's.
+/// Why a transaction is to be woken. The letters are the RFC's; its K is not needed ([`client`](super::client)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timer {
     /// INVITE client: retransmit the request, UDP only.
@@ -47,8 +47,6 @@ pub enum Timer {
     I,
     /// Non-INVITE server: late retransmissions of the request have died out.
     J,
-    /// Non-INVITE client: late retransmissions of the answer have died out.
-    K,
     /// INVITE server: late retransmissions of an accepted request have died out (RFC 6026 §7.1).
     L,
     /// INVITE client: no further 2xx is to be expected (RFC 6026 §7.2).
@@ -64,7 +62,7 @@ pub enum Timer {
 /// Whether the transport itself retransmits what gets lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reliability {
-    /// UDP: we retransmit, and linger for what others retransmit.
+    /// UDP: we retransmit, and may linger for what others retransmit.
     Unreliable,
     /// Streams: nobody retransmits.
     Reliable,

@@ -189,7 +189,7 @@ mod tests {
             "  lease     7200 s, one contact per user\n",
             "  users     whom the main registrar accepts\n",
             "  domain    example.org: standalone; also called example.net; devices 60 to 600 s; \
-             1 user known here, realm \"example.org\"\n",
+             1 user known here, realm \"example.org\", SHA-256 or MD5\n",
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }

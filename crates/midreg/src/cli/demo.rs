@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use engine::policy::Mode;
+use engine::policy::{LimitPolicy, Mode};
 
 use super::FAILED;
 use super::run::stops;
@@ -26,6 +26,9 @@ pub(super) struct Options {
     /// How many phones.
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = phones)]
     phones: usize,
+    /// How many phones each user has; 2 in aor mode, where they share a lease, or else 1.
+    #[arg(long, value_name = "N", value_parser = phones_per_user)]
+    phones_per_user: Option<usize>,
     /// How long, such as 30s or 5m.
     #[arg(long = "for", default_value = "20s", value_name = "TIME", value_parser = duration)]
     duration: Duration,
@@ -42,8 +45,10 @@ pub(super) struct Options {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ModeName {
-    /// Absorb refreshes.
+    /// Absorb refreshes; one lease per phone.
     Contact,
+    /// Absorb refreshes; one lease per user.
+    Aor,
     /// Proxy every REGISTER.
     Mirror,
 }
@@ -71,10 +76,15 @@ fn show(options: &Options) -> Result<Outcome, DemoError> {
     };
     let options = demo::Options {
         phones: options.phones,
+        phones_per_user: options.phones_per_user.unwrap_or(match options.mode {
+            ModeName::Aor => 2,
+            ModeName::Contact | ModeName::Mirror => 1,
+        }),
         duration: options.duration,
         refresh: REFRESH,
         mode: match options.mode {
             ModeName::Contact => Mode::Contact,
+            ModeName::Aor => Mode::Aor,
             ModeName::Mirror => Mode::Mirror,
         },
         workers: options.workers,
@@ -88,6 +98,14 @@ fn phones(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|count| (1..=MAX_PHONES).contains(count))
         .ok_or_else(|| format!("a number from 1 to {MAX_PHONES} is wanted"))
+}
+
+fn phones_per_user(text: &str) -> Result<usize, String> {
+    let most = LimitPolicy::default().bindings_per_aor;
+    text.parse()
+        .ok()
+        .filter(|count| (1..=most).contains(count))
+        .ok_or_else(|| format!("a number from 1 to {most} is wanted"))
 }
 
 fn workers(text: &str) -> Result<u8, String> {

@@ -5,7 +5,7 @@
 //! apart. Rules that span several tables stand in `cross` and `domain_rules`.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use engine::policy::{
     DomainPolicy, LimitPolicy, Mode, Naming, Overflow, RegistrationPolicy, Side, UpstreamPolicy,
@@ -23,7 +23,7 @@ use super::raw::{Document, Node};
 use super::registration::Registration;
 use super::section::{Complaint, Given, Section};
 use super::upstream::Upstream;
-use super::value::{choice, count, text};
+use super::value::{choice, count, path, text};
 
 /// Most workers that may be asked for.
 pub const MAX_WORKERS: u8 = 64;
@@ -103,7 +103,7 @@ pub fn check(document: &Document, faults: &mut Faults) -> Option<Config> {
     let domains = root.each("domain", |s, spot| DomainKeys::read(s, spot, base));
     let domains: Vec<DomainKeys> = domains.into_iter().flatten().collect();
     let limits = root.section("limits", read_limits);
-    let secret_file = root.section("security", |s| s.value("secret_file", secret_path));
+    let secret_file = root.section("security", |s| s.value("secret_file", path));
     let log = root.section("log", read_log);
     root.finish();
 
@@ -141,7 +141,7 @@ pub fn check(document: &Document, faults: &mut Faults) -> Option<Config> {
         domains: named,
         naming: domain::naming(&naming, &domains),
         limits,
-        secret_file: secret_file.map(|given| beside(&given)),
+        secret_file: secret_file.map(|given| given.value),
         log,
         server_header: server_header.map_or_else(String::new, |given| given.value),
     })
@@ -241,24 +241,4 @@ fn header_text(node: &Node) -> Result<String, Complaint> {
         ));
     }
     Ok(text.to_owned())
-}
-
-fn secret_path(node: &Node) -> Result<PathBuf, Complaint> {
-    match text(node)? {
-        "" => Err(Complaint::new(
-            "empty",
-            "the path of a file, made when it is missing",
-        )),
-        text => Ok(PathBuf::from(text)),
-    }
-}
-
-/// A relative path counts from the folder of the file it is written in.
-fn beside(given: &Given<PathBuf>) -> PathBuf {
-    let name = &given.spot.source.name;
-    if name.starts_with("--") {
-        return given.value.clone();
-    }
-    let folder = Path::new(name).parent().unwrap_or_else(|| Path::new(""));
-    folder.join(&given.value)
 }

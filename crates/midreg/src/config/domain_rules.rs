@@ -4,6 +4,7 @@
 use engine::policy::{DomainPolicy, Insertion, Mode};
 
 use super::cross;
+use super::digest::DigestKeys;
 use super::domain::{self, Defaults, DomainKeys, Scope};
 use super::error::{Fault, Faults, Spot};
 use super::naming::NamingKeys;
@@ -32,6 +33,7 @@ pub(crate) fn check_domains(
         check_modes(&scopes, has_upstream, faults);
     }
     check_digests(defaults, domains, faults);
+    check_general_digest(&scopes, &defaults.digest, faults);
     check_strangers(&scopes, defaults, has_upstream, faults);
     warn_of_mapping(&scopes, naming, faults);
     cross::check_lifetimes(&scopes, &upstream.policy, faults);
@@ -102,6 +104,8 @@ fn check_idle(scope: &Scope<'_>, faults: &mut Faults) {
         .then_some("in standalone, where there is no main registrar to tell");
     let one_way =
         (scope.policy.mode == Mode::Aor).then_some("in aor, where all Contacts look alike");
+    let proxied = (scope.policy.mode == Mode::Mirror)
+        .then_some("in mirror, where the main registrar asks for the password");
     let path = (scope.policy.insertion == Insertion::Path).then_some("with `path` insertion");
     let insertion = lease.insertion.as_ref().map(|given| &given.spot);
     let style = lease.style.as_ref().map(|given| &given.spot);
@@ -114,6 +118,7 @@ fn check_idle(scope: &Scope<'_>, faults: &mut Faults) {
         spot(expires, "expires", alone),
         spot(challenge, "require_challenge", alone),
         spot(upstream_name, "upstream_name", alone),
+        spot(domain.digest().spot(), "digest", proxied),
     ];
     for (spot, key, why) in idle.into_iter().flatten() {
         if let Some(why) = why {
@@ -165,7 +170,7 @@ fn is_open(scope: &Scope<'_>) -> bool {
 }
 
 fn open_door(scope: &Scope<'_>, has_upstream: bool) -> Fault {
-    let users = "list users under [[digest.users]]";
+    let users = "list users under [[digest.users]] or in `digest.users_file`";
     let anybody = "accept everybody with registration.accept = \"anybody\"";
     match scope.domain {
         None if !has_upstream => {
@@ -204,6 +209,18 @@ fn check_digests(defaults: &Defaults, domains: &[DomainKeys], faults: &mut Fault
                         [[domain.digest.users]]";
             faults.push(Fault::error(spot, "a digest without users").help(help));
         }
+    }
+}
+
+/// Users that are known for all domains, and asked for their password in none.
+fn check_general_digest(scopes: &[Scope<'_>], digest: &DigestKeys, faults: &mut Faults) {
+    let follows = |scope: &&Scope<'_>| scope.domain.is_none_or(|own| !own.digest().has_users());
+    let mut asked = scopes.iter().filter(follows);
+    let idle = !asked.any(|scope| scope.policy.mode != Mode::Mirror);
+    if let Some(spot) = digest.spot().filter(|_| digest.has_users() && idle) {
+        let message = "`digest` has no effect in mirror";
+        let help = "the main registrar asks for the password there, each time";
+        faults.push(Fault::warning(Some(spot), message).help(help));
     }
 }
 

@@ -42,6 +42,10 @@ pub const ALL: &[&str] = &[
     "digest.nonce_life",
     "digest.users.name",
     "digest.users.password",
+    "digest.users.ha1_md5",
+    "digest.users.ha1_sha256",
+    "digest.users.ha1_sha512_256",
+    "digest.users_file",
     "limits.bindings_per_aor",
     "limits.overflow",
     "limits.bindings",
@@ -71,6 +75,10 @@ pub const ALL: &[&str] = &[
     "domain.digest.nonce_life",
     "domain.digest.users.name",
     "domain.digest.users.password",
+    "domain.digest.users.ha1_md5",
+    "domain.digest.users.ha1_sha256",
+    "domain.digest.users.ha1_sha512_256",
+    "domain.digest.users_file",
 ];
 
 /// Why a key that a later version will have is refused by this one.
@@ -79,10 +87,6 @@ pub fn not_yet(path: &str) -> Option<&'static str> {
     match path.strip_prefix("domain.").unwrap_or(path) {
         "storage" => Some("bindings are kept in memory only, and are gone after a restart"),
         "upstream.trusted" => Some("the upstream peers are the addresses of `upstream.servers`"),
-        "digest.users.ha1_md5"
-        | "digest.users.ha1_sha256"
-        | "digest.users.ha1_sha512_256"
-        | "digest.users_file" => Some("give the `password` of each user"),
         _ => None,
     }
 }

@@ -29,6 +29,21 @@ pub(crate) fn masked(text: &str) -> String {
     shown
 }
 
+/// A text whose lines are fields with colons between, with everything behind the second blotted out,
+/// or behind the first where there is no second: `name:realm:hash` keeps name and realm.
+#[must_use]
+pub(crate) fn masked_fields(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let colons = line.match_indices(':').take(2);
+        let start = colons.last().map_or(0, |(at, _)| at + 1);
+        let (open, secret) = line.split_at(start);
+        shown.push_str(open);
+        shown.extend(secret.chars().map(blot));
+    }
+    shown
+}
+
 /// Where the secret of a line begins: behind the `=` of the first key that names one.
 fn secret_start(line: &str) -> Option<usize> {
     let mut equals = line.match_indices('=');
@@ -75,6 +90,17 @@ fn blot(c: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_lose_the_third_and_what_may_be_it() {
+        for (text, wanted) in [
+            ("a:r:x\r\nb:r:é:z", "a:r:*\r\nb:r:****"),
+            ("a:x\nx\n\n", "a:*\n*\n\n"),
+            ("", ""),
+        ] {
+            assert_eq!(masked_fields(text), wanted);
+        }
+    }
 
     #[test]
     fn secrets_are_covered_and_nothing_else() {

@@ -14,11 +14,14 @@ pub mod keys;
 mod lease;
 mod mask;
 mod naming;
+mod offer;
 pub mod raw;
 mod registration;
 mod section;
 pub mod set;
 mod upstream;
+mod user;
+mod users_file;
 mod value;
 pub mod words;
 

@@ -160,14 +160,17 @@ impl<'t, 'f> Section<'t, 'f> {
         all
     }
 
+    /// Whether `key` is there, be it with a wrong value.
+    #[must_use]
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.entry(key).is_some())
+    }
+
     /// Whether all of `keys` are there, be it with wrong values; reports those that are not, at the
     /// place of the table.
     pub(crate) fn needs(&mut self, keys: &[&str], spot: &Spot) -> bool {
-        let lacks = |key: &&&str| {
-            let entry = self.table.and_then(|table| table.entry(key));
-            entry.is_none()
-        };
-        let missing: Vec<String> = keys.iter().filter(lacks).map(|k| self.path_of(k)).collect();
+        let missing = keys.iter().filter(|key| !self.has(key));
+        let missing: Vec<String> = missing.map(|key| self.path_of(key)).collect();
         for key in &missing {
             self.faults
                 .push(Fault::error(spot, format!("`{key}` is missing")));

@@ -2,6 +2,7 @@
 //! or says what it wants instead.
 
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::Seconds;
@@ -119,9 +120,20 @@ pub(crate) fn text(node: &Node) -> Result<&str, Complaint> {
 ///
 /// Not such a text.
 pub(crate) fn name_text(node: &Node) -> Result<String, Complaint> {
-    let text = text(node)?;
+    match text(node)? {
+        "" => Err(Complaint::new("empty", "leave the key out instead")),
+        text => fit_name(text),
+    }
+}
+
+/// Checks such a name where it is not a value of its own.
+///
+/// # Errors
+///
+/// As [`name_text`].
+pub(crate) fn fit_name(text: &str) -> Result<String, Complaint> {
     if text.is_empty() {
-        return Err(Complaint::new("empty", "leave the key out instead"));
+        return Err(Complaint::new("empty", "a name has characters"));
     }
     let bad = |c: char| c.is_control() || c == '"' || c == '\\';
     if text.contains(bad) || text.len() > 200 {
@@ -129,6 +141,25 @@ pub(crate) fn name_text(node: &Node) -> Result<String, Complaint> {
         return Err(Complaint::new("not fit for a challenge", help));
     }
     Ok(text.to_owned())
+}
+
+/// The path of a file. A relative one counts from the folder of the file it is written in, or on
+/// the command line from where midreg runs.
+///
+/// # Errors
+///
+/// Empty, or no text.
+pub(crate) fn path(node: &Node) -> Result<PathBuf, Complaint> {
+    let text = text(node)?;
+    if text.is_empty() {
+        return Err(Complaint::new("empty", "the path of a file"));
+    }
+    let name = &node.spot.source.name;
+    if name.starts_with("--") {
+        return Ok(PathBuf::from(text));
+    }
+    let folder = Path::new(name).parent().unwrap_or_else(|| Path::new(""));
+    Ok(folder.join(text))
 }
 
 /// A password. Complaints do not repeat it.

@@ -48,11 +48,14 @@ pub fn modes(config: &Config) -> String {
 #[must_use]
 pub fn users(policy: &DomainPolicy) -> String {
     match (&policy.digest, policy.mode) {
+        (_, Mode::Mirror) => "whom the main registrar accepts".to_owned(),
         (Some(digest), _) if digest.users.is_empty() => "nobody is accepted".to_owned(),
         (Some(digest), _) => {
             let count = digest.users.len();
             let noun = if count == 1 { "user" } else { "users" };
-            format!("{count} {noun} known here, realm \"{}\"", digest.realm)
+            let hashes: Vec<&str> = digest.algorithms.iter().map(|kind| kind.as_str()).collect();
+            let (realm, hashes) = (&digest.realm, hashes.join(" or "));
+            format!("{count} {noun} known here, realm \"{realm}\", {hashes}")
         }
         (None, Mode::Standalone) => "everybody is accepted".to_owned(),
         (None, _) => "whom the main registrar accepts".to_owned(),

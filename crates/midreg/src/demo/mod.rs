@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use engine::policy::Mode;
 
 use crate::app::{App, StartError};
-use crate::config::{self, Override, Typed};
+use crate::config::{self, Override, Typed, words};
 use phones::Crowd;
 use registrar::Registrar;
 use table::{Sample, Table};
@@ -31,6 +31,8 @@ pub const MAX_PHONES: usize = 20_000;
 pub struct Options {
     /// How many phones.
     pub phones: usize,
+    /// How many of them each user has, the last one perhaps fewer; at least one.
+    pub phones_per_user: usize,
     /// How long.
     pub duration: Duration,
     /// Time between the refreshes of a phone.
@@ -58,6 +60,8 @@ pub struct Outcome {
     pub forwarded: u64,
     /// Those the main registrar saw, repetitions included.
     pub reached: u64,
+    /// Contacts that the main registrar holds.
+    pub contacts: usize,
 }
 
 /// Why there is no demo.
@@ -86,7 +90,7 @@ pub fn run(
         .first()
         .copied()
         .ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let crowd = Crowd::start(options.phones, target, options.refresh)?;
+    let crowd = Crowd::start(options, target)?;
     let mut table = Table::new(options);
     let started = Instant::now();
     write!(out, "{}", table.head())?;
@@ -113,6 +117,7 @@ pub fn run(
         absorbed: sample.absorbed,
         forwarded: sample.forwarded,
         reached: sample.reached,
+        contacts: registrar.contacts(),
     };
     write!(out, "{}", table.close(&sample, &outcome))?;
     app.drain();
@@ -120,10 +125,7 @@ pub fn run(
 }
 
 fn start_midreg(options: &Options, registrar: &Registrar) -> Result<App, DemoError> {
-    let mode = match options.mode {
-        Mode::Contact | Mode::Aor | Mode::Standalone => "contact",
-        Mode::Mirror => "mirror",
-    };
+    let mode = words::mode_name(options.mode);
     let overrides = vec![
         Override::Mode(mode.to_owned()),
         Override::Workers(options.workers.to_string()),
@@ -148,6 +150,14 @@ fn sample(started: Instant, app: &App, registrar: &Registrar, crowd: &Crowd) -> 
         absorbed: report.counters.absorbed(),
         forwarded: report.forwarded(),
         reached: registrar.reached(),
+    }
+}
+
+impl Options {
+    /// How many users the phones belong to.
+    #[must_use]
+    pub fn users(&self) -> usize {
+        self.phones.div_ceil(self.phones_per_user.max(1))
     }
 }
 
@@ -202,7 +212,7 @@ mod tests {
     }
 
     /// Runs until a row shows all phones registered and 200 REGISTERs, at most a minute.
-    fn watch(mode: Mode, workers: u8) -> (Outcome, String) {
+    fn watch(mode: Mode, workers: u8, phones_per_user: usize) -> (Outcome, String) {
         let (stop, stopped) = sync_channel(1);
         let enough = |row: &str| number(row, "registered") == 40 && number(row, "registers") >= 200;
         let mut audience = Audience {
@@ -212,6 +222,7 @@ mod tests {
         };
         let options = Options {
             phones: 40,
+            phones_per_user,
             duration: Duration::from_secs(60),
             refresh: Duration::from_millis(200),
             mode,
@@ -233,14 +244,16 @@ mod tests {
     #[test]
     fn refreshes_are_absorbed_in_contact_mode_by_one_worker_or_two() {
         for workers in [1, 2] {
-            let (outcome, text) = watch(Mode::Contact, workers);
+            let (outcome, text) = watch(Mode::Contact, workers, 1);
             assert_eq!((outcome.registered, outcome.faults), (40, 0), "{text}");
             let Outcome {
                 registers,
                 absorbed,
                 forwarded,
+                contacts,
                 ..
             } = outcome;
+            assert_eq!(contacts, 40, "{text}");
             assert_eq!(
                 forwarded, 80,
                 "a REGISTER and an answer to a challenge each\n{text}"
@@ -256,8 +269,25 @@ mod tests {
     }
 
     #[test]
+    fn the_phones_of_a_user_share_a_contact_in_aor_mode() {
+        for workers in [1, 2] {
+            let (outcome, text) = watch(Mode::Aor, workers, 3);
+            let Outcome {
+                registered,
+                faults,
+                forwarded,
+                contacts,
+                ..
+            } = outcome;
+            assert_eq!((registered, faults), (40, 0), "{text}");
+            assert_eq!(forwarded, 80, "each phone proves itself\n{text}");
+            assert_eq!(contacts, 14, "{text}");
+        }
+    }
+
+    #[test]
     fn everything_reaches_the_main_registrar_in_mirror_mode() {
-        let (outcome, text) = watch(Mode::Mirror, 1);
+        let (outcome, text) = watch(Mode::Mirror, 1, 1);
         assert_eq!(
             (outcome.registered, outcome.faults, outcome.absorbed),
             (40, 0, 0),

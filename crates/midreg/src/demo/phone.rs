@@ -16,6 +16,8 @@ const DOMAIN: &str = "demo.midreg";
 #[derive(Debug)]
 pub(super) struct Phone {
     number: usize,
+    /// Number of its user.
+    user: usize,
     local: SocketAddr,
     target: SocketAddr,
     cseq: u32,
@@ -43,9 +45,10 @@ pub(super) fn number_of(message: &Message<'_>) -> Option<usize> {
 
 impl Phone {
     /// A phone that has sent nothing yet.
-    pub(super) fn new(number: usize, local: SocketAddr, target: SocketAddr) -> Self {
+    pub(super) fn new(number: usize, user: usize, local: SocketAddr, target: SocketAddr) -> Self {
         Self {
             number,
+            user,
             local,
             target,
             cseq: 0,
@@ -135,11 +138,12 @@ impl Phone {
 
     /// The user part of its AoR.
     pub(super) fn user(&self) -> String {
-        format!("phone{}", self.number)
+        format!("user{}", self.user)
     }
 
+    /// Tells the phones of a user apart that share a socket.
     fn contact_uri(&self) -> String {
-        format!("sip:{}@{}", self.user(), self.local)
+        format!("sip:phone{}@{}", self.number, self.local)
     }
 
     fn contact(&self) -> String {
@@ -189,7 +193,7 @@ mod tests {
 
     fn phone() -> Phone {
         let local = SocketAddr::from(([127, 0, 0, 1], 7));
-        Phone::new(5, local, local)
+        Phone::new(5, 2, local, local)
     }
 
     fn response(headers: &str) -> Vec<u8> {

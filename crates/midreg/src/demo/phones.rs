@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use sip::Message;
 
+use super::Options;
 use super::phone::{Phone, number_of};
 use crate::net::epoll::{Bell, Epoll, Interest};
 use crate::net::udp_batch::DATAGRAM;
@@ -52,18 +53,19 @@ struct Stats {
 }
 
 impl Crowd {
-    /// Starts phones that register at `target` and refresh every so often.
-    pub(super) fn start(count: usize, target: SocketAddr, refresh: Duration) -> io::Result<Self> {
+    /// Starts phones that register at `target` and refresh.
+    pub(super) fn start(options: &Options, target: SocketAddr) -> io::Result<Self> {
         let mut crowd = Self {
             stats: Arc::default(),
             threads: Vec::new(),
         };
+        let count = options.phones;
         let threads = count.clamp(1, MAX_THREADS);
         for index in 0..threads {
             let numbers: Vec<usize> = (index..count).step_by(threads).collect();
             let bell = Arc::new(Bell::new()?);
             let stats = Arc::clone(&crowd.stats);
-            let mut group = Group::new(&numbers, count, target, refresh, stats)?;
+            let mut group = Group::new(&numbers, options, target, stats)?;
             group.epoll.add(bell.as_fd(), BELL, Interest::READ)?;
             let work = move || group.run();
             let thread = thread::Builder::new()
@@ -162,9 +164,8 @@ enum Wait {
 impl Group {
     fn new(
         numbers: &[usize],
-        total: usize,
+        options: &Options,
         target: SocketAddr,
-        refresh: Duration,
         stats: Arc<Stats>,
     ) -> io::Result<Self> {
         let epoll = Epoll::new()?;
@@ -180,6 +181,7 @@ impl Group {
             .map(UdpSocket::local_addr)
             .collect::<io::Result<_>>()?;
         let start = Instant::now();
+        let (total, refresh) = (options.phones, options.refresh);
         let mut seats = Vec::with_capacity(numbers.len());
         let mut due = BinaryHeap::new();
         for (index, (number, (socket, local))) in numbers
@@ -189,7 +191,8 @@ impl Group {
         {
             // Spread over one interval, so that the refreshes are spread too.
             let at = start + refresh.mul_f64(*number as f64 / total.max(1) as f64);
-            let phone = Phone::new(*number, *local, target);
+            let user = number / options.phones_per_user.max(1);
+            let phone = Phone::new(*number, user, *local, target);
             let wait = Wait::Refresh { at };
             seats.push(Seat {
                 phone,

@@ -1,17 +1,19 @@
 //! `Registrar`: the demo's main registrar, which challenges (RFC 3261 §22.4) and checks.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use sip::digest::{self, Algorithm, Protection};
 use sip::header::auth::Credentials;
+use sip::header::contact::ContactAddr;
 use sip::header::expires::DeltaSeconds;
 use sip::header::name_addr::NameAddr;
+use sip::number::parse_hex_u64;
 use sip::{Message, Method, Name, Response, Uri};
 
 use super::phone;
@@ -25,9 +27,15 @@ const REALM: &str = "demo.midreg";
 #[derive(Debug)]
 pub(super) struct Registrar {
     address: SocketAddr,
-    reached: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     bell: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    reached: AtomicU64,
+    contacts: AtomicUsize,
 }
 
 impl Registrar {
@@ -36,12 +44,12 @@ impl Registrar {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
-        let reached = Arc::new(AtomicU64::new(0));
+        let counts = Arc::<Counts>::default();
         let bell = Arc::new(Bell::new()?);
         let mut epoll = Epoll::new()?;
         epoll.add(socket.as_fd(), 0, Interest::READ)?;
         epoll.add(bell.as_fd(), 1, Interest::READ)?;
-        let count = Arc::clone(&reached);
+        let counted = Arc::clone(&counts);
         let work = move || {
             let mut desk = Desk::default();
             loop {
@@ -51,7 +59,7 @@ impl Registrar {
                 if ready.any(|event| event.key == 1) {
                     return;
                 }
-                desk.serve(&socket, &count);
+                desk.serve(&socket, &counted);
             }
         };
         let thread = thread::Builder::new()
@@ -59,7 +67,7 @@ impl Registrar {
             .spawn(work)?;
         Ok(Self {
             address,
-            reached,
+            counts,
             bell,
             thread: Some(thread),
         })
@@ -72,7 +80,12 @@ impl Registrar {
 
     /// REGISTERs it has seen.
     pub(super) fn reached(&self) -> u64 {
-        self.reached.load(Ordering::Relaxed)
+        self.counts.reached.load(Ordering::Relaxed)
+    }
+
+    /// Contacts it holds.
+    pub(super) fn contacts(&self) -> usize {
+        self.counts.contacts.load(Ordering::Relaxed)
     }
 }
 
@@ -88,13 +101,13 @@ impl Drop for Registrar {
 /// What the main registrar knows.
 #[derive(Debug, Default)]
 struct Desk {
-    /// The nonce each user was given last.
-    nonces: HashMap<Vec<u8>, String>,
     issued: u64,
+    /// The URIs that were accepted, of all users: each names one.
+    contacts: HashSet<Vec<u8>>,
 }
 
 impl Desk {
-    fn serve(&mut self, socket: &UdpSocket, count: &AtomicU64) {
+    fn serve(&mut self, socket: &UdpSocket, counts: &Counts) {
         let mut buffer = vec![0; DATAGRAM];
         let mut answer = Vec::new();
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
@@ -107,9 +120,11 @@ impl Desk {
             {
                 continue;
             }
-            count.fetch_add(1, Ordering::Relaxed);
+            counts.reached.fetch_add(1, Ordering::Relaxed);
             answer.clear();
             self.answer(&request, from, &mut answer);
+            let contacts = self.contacts.len();
+            counts.contacts.store(contacts, Ordering::Relaxed);
             let _ = socket.send_to(&answer, from);
         }
     }
@@ -118,16 +133,18 @@ impl Desk {
         let Some(user) = user_of(request) else {
             return finish(Response::new(out, 400, "Bad Request"), request, from);
         };
-        match self.verdict(request, &user) {
-            Verdict::Accepted => accept(request, from, out),
+        match verdict(request, &user) {
+            Verdict::Accepted => {
+                self.note(request);
+                accept(request, from, out);
+            }
             Verdict::Refused => finish(Response::new(out, 403, "Forbidden"), request, from),
             Verdict::Unknown => {
                 self.issued += 1;
-                let nonce = format!("{:016x}", self.issued.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                let nonce = nonce(self.issued, &user);
                 let challenge = format!(
                     r#"Digest realm="{REALM}", nonce="{nonce}", algorithm=MD5, qop="auth""#
                 );
-                self.nonces.insert(user, nonce);
                 let mut response = Response::new(out, 401, "Unauthorized");
                 response.header("WWW-Authenticate", challenge);
                 finish(response, request, from);
@@ -135,41 +152,57 @@ impl Desk {
         }
     }
 
-    fn verdict(&self, request: &Message<'_>, user: &[u8]) -> Verdict {
-        let header = request.header(Name::Authorization);
-        let Some(credentials) = header.and_then(|h| Credentials::parse(h.value).ok()) else {
-            return Verdict::Unknown;
-        };
-        let nonce = credentials.nonce.unwrap_or_default();
-        if self
-            .nonces
-            .get(user)
-            .is_none_or(|issued| issued.as_bytes() != nonce)
-        {
-            return Verdict::Unknown;
-        }
-        let protection = Protection {
-            nc: credentials.nc.unwrap_or_default(),
-            cnonce: credentials.cnonce.unwrap_or_default(),
-            qop: credentials.qop.unwrap_or_default(),
-        };
-        let password = phone::password(user);
-        let ha1 = digest::ha1(Algorithm::Md5, user, REALM.as_bytes(), password.as_bytes());
-        let expected = digest::response(
-            Algorithm::Md5,
-            ha1.as_bytes(),
-            nonce,
-            Some(protection),
-            b"REGISTER",
-            credentials.uri.unwrap_or_default(),
-        );
-        let given = credentials.response.unwrap_or_default();
-        let known = credentials.username == Some(user);
-        match known && digest::constant_time_eq(expected.as_bytes(), given) {
-            true => Verdict::Accepted,
-            false => Verdict::Refused,
+    fn note(&mut self, request: &Message<'_>) {
+        let contacts = request.values(Name::Contact);
+        for contact in contacts.filter_map(|c| ContactAddr::parse(c).ok()) {
+            self.contacts.insert(contact.addr.uri.to_vec());
         }
     }
+}
+
+fn verdict(request: &Message<'_>, user: &[u8]) -> Verdict {
+    let header = request.header(Name::Authorization);
+    let Some(credentials) = header.and_then(|h| Credentials::parse(h.value).ok()) else {
+        return Verdict::Unknown;
+    };
+    let nonce = credentials.nonce.unwrap_or_default();
+    if !is_ours(nonce, user) {
+        return Verdict::Unknown;
+    }
+    let protection = Protection {
+        nc: credentials.nc.unwrap_or_default(),
+        cnonce: credentials.cnonce.unwrap_or_default(),
+        qop: credentials.qop.unwrap_or_default(),
+    };
+    let password = phone::password(user);
+    let ha1 = digest::ha1(Algorithm::Md5, user, REALM.as_bytes(), password.as_bytes());
+    let expected = digest::response(
+        Algorithm::Md5,
+        ha1.as_bytes(),
+        nonce,
+        Some(protection),
+        b"REGISTER",
+        credentials.uri.unwrap_or_default(),
+    );
+    let given = credentials.response.unwrap_or_default();
+    let known = credentials.username == Some(user);
+    match known && digest::constant_time_eq(expected.as_bytes(), given) {
+        true => Verdict::Accepted,
+        false => Verdict::Refused,
+    }
+}
+
+/// The `count`th nonce, given to this user. It tells by itself what it is, so that the phones of a
+/// user don't take it from each other.
+fn nonce(count: u64, user: &[u8]) -> String {
+    let count = format!("{count:016x}");
+    let seal = digest::ha1(Algorithm::Md5, count.as_bytes(), user, REALM.as_bytes());
+    count + &String::from_utf8_lossy(seal.as_bytes())
+}
+
+fn is_ours(given: &[u8], user: &[u8]) -> bool {
+    let count = given.get(..16).and_then(parse_hex_u64);
+    count.is_some_and(|count| nonce(count, user).as_bytes() == given)
 }
 
 enum Verdict {
@@ -243,7 +276,7 @@ mod tests {
     #[test]
     fn only_the_right_password_is_accepted() {
         let mut desk = Desk::default();
-        let mut phone = Phone::new(3, from(), from());
+        let mut phone = Phone::new(3, 1, from(), from());
         let mut request = Vec::new();
         phone.write_request(&mut request);
         let (code, challenge) = status(&mut desk, &request);
@@ -259,11 +292,12 @@ mod tests {
             phone.check(&Message::parse(&accepted).expect("a response")),
             Ok(60)
         );
+        assert_eq!(desk.contacts.len(), 1);
 
         let text = String::from_utf8(request).expect("text");
         let wrong = text.replace("response=\"", "response=\"0");
         assert_eq!(status(&mut desk, wrong.as_bytes()).0, 403);
-        let other = text.replace("nonce=\"", "nonce=\"0");
+        let other = text.replace("nonce=\"", "nonce=\"1");
         assert_eq!(status(&mut desk, other.as_bytes()).0, 401);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use engine::policy::Mode;
 
 use super::{Options, Outcome};
+use crate::config::words;
 
 /// Rows between two headings on a terminal.
 const ROWS_PER_HEAD: usize = 20;
@@ -57,13 +58,17 @@ impl Table {
 
     /// What stands before the first row.
     pub(super) fn head(&self) -> String {
-        let phones = self.options.phones;
+        let (phones, users) = (self.options.phones, self.options.users());
+        let of_users = match users == phones {
+            true => String::new(),
+            false => format!(" of {users} users"),
+        };
         let refresh = self.options.refresh.as_secs_f64();
-        let mode = self.mode();
+        let mode = words::mode_name(self.options.mode);
         match self.options.style {
             Style::Json => String::new(),
             _ => format!(
-                "{phones} phones register through midreg ({mode} mode) at a main registrar that \
+                "{phones} phones{of_users} register through midreg ({mode} mode) at a main registrar that \
                  checks passwords,\nand refresh every {refresh} s. All of it is on loopback.\n\n{}",
                 self.heading()
             ),
@@ -125,6 +130,7 @@ impl Table {
             registers,
             absorbed,
             reached,
+            contacts,
             ..
         } = *outcome;
         let (phones, seconds) = (self.options.phones, sample.elapsed.as_secs_f64().round());
@@ -132,13 +138,15 @@ impl Table {
             return format!(
                 "{{\"summary\":{{\"phones\":{phones},\"registered\":{registered},\
                  \"seconds\":{seconds},\"registers\":{registers},\"absorbed\":{absorbed},\
-                 \"reached\":{reached},\"absorbed_percent\":{share:.1},\"faults\":{faults}}}}}\n"
+                 \"reached\":{reached},\"contacts\":{contacts},\"absorbed_percent\":{share:.1},\
+                 \"faults\":{faults}}}}}\n"
             );
         }
         let story = match self.options.mode {
             Mode::Contact | Mode::Aor | Mode::Standalone => format!(
                 "midreg answered {absorbed} of them itself ({share:.1} %); the main registrar saw \
-                 {reached}.\nAs long as its leases last, that number stays where it is."
+                 {reached}, and holds {contacts} contacts.\n\
+                 As long as its leases last, these numbers stay where they are."
             ),
             Mode::Mirror => format!(
                 "In mirror mode the main registrar sees them all: {reached} reached it.\n\
@@ -178,13 +186,6 @@ impl Table {
             "absorbed"
         )
     }
-
-    fn mode(&self) -> &'static str {
-        match self.options.mode {
-            Mode::Contact | Mode::Aor | Mode::Standalone => "contact",
-            Mode::Mirror => "mirror",
-        }
-    }
 }
 
 /// In percent.
@@ -199,6 +200,7 @@ mod tests {
     fn table(style: Style) -> Table {
         Table::new(&Options {
             phones: 100,
+            phones_per_user: 1,
             duration: Duration::from_secs(20),
             refresh: Duration::from_secs(2),
             mode: Mode::Contact,
@@ -253,6 +255,19 @@ mod tests {
     }
 
     #[test]
+    fn the_head_tells_users_from_phones() {
+        let mut table = table(Style::Plain);
+        assert!(table.head().starts_with("100 phones register"));
+        table.options.mode = Mode::Aor;
+        table.options.phones_per_user = 3;
+        let head = table.head();
+        assert!(
+            head.starts_with("100 phones of 34 users register through midreg (aor mode)"),
+            "{head}"
+        );
+    }
+
+    #[test]
     fn the_close_says_what_went_wrong() {
         let outcome = Outcome {
             registered: 98,
@@ -261,6 +276,7 @@ mod tests {
             absorbed: 400,
             forwarded: 100,
             reached: 100,
+            contacts: 98,
         };
         let text = table(Style::Plain).close(&sample(10), &outcome);
         assert!(

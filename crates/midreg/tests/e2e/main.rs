@@ -5,12 +5,18 @@
 //! docs/testing.md tells how the rig works.
 
 mod absorption;
+mod domains;
 mod first_registration;
 mod grants;
 mod leaving;
+mod local_digest;
 mod outage;
+mod own_requests;
+mod path_insertion;
 mod rig;
 mod several_contacts;
+mod shared_lease;
 mod softphone;
 mod standalone;
+mod standalone_registration;
 mod straight;

@@ -2,11 +2,16 @@
 
 use engine::Mono;
 
-use crate::mix::{Kind, Mix};
+use crate::mix::{Kind, Mix, Shown};
+use crate::personality::Challenges;
 use crate::phone::Phone;
 use crate::rng::Rng;
 
 use super::actor::Actor;
+
+/// Credentials that prove nothing, for a main registrar that does not look.
+const NO_PROOF: &str = "Authorization: Digest username=\"u\", realm=\"r\", nonce=\"n\", \
+                        uri=\"sip:example.org\", response=\"0\"";
 
 /// The phones of a mix.
 pub(super) fn assemble(mix: &Mix, rng: &mut Rng, now: Mono) -> Vec<Actor> {
@@ -32,6 +37,9 @@ fn actor(mix: &Mix, rng: &mut Rng, (number, kind): (usize, Kind), now: Mono) -> 
             phone = phone.with_contacts(&[&one, &two]);
         }
         Kind::Plain | Kind::Sleeper => {}
+    }
+    if mix.challenges == Challenges::Never && mix.credentials == Shown::Always {
+        phone.headers.push(NO_PROOF.to_owned());
     }
     phone.expires = [Some(60), Some(120), Some(300), None][rng.index(4)];
     let start = now.plus_millis(rng.below(5_000));

@@ -13,7 +13,7 @@ use super::actor::{Actor, Purpose};
 /// What named the phones to the main registrars before they went: by phone.
 pub(super) type LastSight = BTreeMap<usize, Vec<String>>;
 
-/// In a calm mix, whenever nothing is under way: all that is bound is held upstream at least as
+/// In a calm mix, whenever nothing is under way and nothing in doubt: all that is bound is held upstream at least as
 /// long as it is leased, and where we may take back what we registered, nothing else is.
 pub(super) fn quiet(story: &mut Story) -> Result<(), String> {
     if !story.mix.is_calm() || !is_quiet(story) {
@@ -21,7 +21,10 @@ pub(super) fn quiet(story: &mut Story) -> Result<(), String> {
     }
     story.tally.quiet();
     let aors = aors(story);
-    for aor in &aors {
+    for aor in aors
+        .iter()
+        .filter(|aor| !story.world.watch().shadow().is_doubtful(aor))
+    {
         bound_is_held(story, aor)?;
         if story.mix.leaves_no_ghosts() {
             held_is_bound(story, aor)?;
@@ -73,7 +76,7 @@ pub(super) fn last_sight(story: &Story) -> LastSight {
 
 /// Everybody is gone here; who left as one should is gone upstream; and where we may take back what
 /// we registered, everybody is.
-pub(super) fn farewell(story: &mut Story, last: &LastSight) -> Result<(), String> {
+pub(super) fn farewell(story: &Story, last: &LastSight) -> Result<(), String> {
     if story.mix.mode == Mode::Mirror {
         return politely_gone(story, last);
     }
@@ -91,7 +94,7 @@ pub(super) fn farewell(story: &mut Story, last: &LastSight) -> Result<(), String
 }
 
 /// Nothing is left of anything.
-pub(super) fn emptiness(story: &mut Story) -> Result<(), String> {
+pub(super) fn emptiness(story: &Story) -> Result<(), String> {
     let totals = story.world.rig.totals();
     match totals == Totals::default() {
         true => Ok(()),

@@ -17,11 +17,10 @@ mod whim;
 
 use core::time::Duration;
 
-use engine::Mono;
+use engine::{Engine, Mono};
 
 use crate::mix::{Mix, Trouble};
 use crate::network::{Conditions, Link};
-use crate::personality::Temper;
 use crate::rig::Rig;
 use crate::rng::Rng;
 use crate::store::StoreMode;
@@ -73,6 +72,13 @@ impl Story {
             step: 0,
             tally: Tally::default(),
         }
+    }
+
+    /// The same with something done to its engine.
+    #[must_use]
+    pub fn altered(mut self, how: impl Fn(&mut Engine) + 'static) -> Self {
+        self.world.rig.alter(how);
+        self
     }
 
     /// Tells it to the end.
@@ -138,9 +144,10 @@ impl Story {
         let good = self.mix.personality();
         for main in &mut self.world.mains {
             main.personality = good.clone();
-            main.personality.temper = Temper::Normal;
+            // What nobody takes back fills the places of those who live.
+            main.personality.max_contacts = usize::MAX;
         }
-        if self.mix.has(Trouble::MainRestart) {
+        if self.mix.has(Trouble::MainRestart) || self.mix.has(Trouble::Crowding) {
             accident::resync(self);
         }
         let now = self.world.now();

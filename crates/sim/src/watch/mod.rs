@@ -121,10 +121,8 @@ impl Watch {
             self.touch(&facts.aor);
         }
         if facts.status == 0 {
-            if facts.register {
-                if self.shadow.we_ask(passing, sight.rig.now()) {
-                    self.upstream.asks(passing, &self.shadow, sight)?;
-                }
+            if facts.register && self.shadow.we_ask(passing, sight.rig.now()) {
+                self.upstream.asks(passing, &self.shadow, sight)?;
             }
             return Ok(());
         }

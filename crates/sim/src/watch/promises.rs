@@ -3,6 +3,7 @@
 
 use engine::Mono;
 use engine::command::BindingView;
+use engine::policy::Mode;
 
 use super::{Leg, Passing, Shadow, Sight, seconds};
 use crate::store::Row;
@@ -53,8 +54,11 @@ pub(super) fn of_answer(
                 "{uri} is promised {promised} s where {usable} s are usable"
             ));
         }
-        // Of two with one Contact the requester's own is listed first.
-        if facts.listed(&listed.uri) != Some(listed) {
+        // Of two with one Contact the requester's own is listed first. In `mirror` a transaction
+        // repeats what was said before.
+        let asked = leg.facts.listed(&listed.uri).is_some();
+        let repeated = leg.mode == Mode::Mirror && leg.answer == Some(200);
+        if facts.listed(&listed.uri) != Some(listed) || !asked || repeated {
             continue;
         }
         for own in known().filter(|binding| binding.remote == packet.to) {

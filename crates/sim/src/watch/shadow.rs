@@ -13,6 +13,7 @@ use crate::digest;
 use crate::facts::Facts;
 use crate::handle::handle;
 use crate::main_registrar::PASSWORD;
+use crate::packet::Listed;
 
 /// An answer that comes later than this after its request may have met nobody who waited for it.
 const PATIENCE: u64 = 8_000;
@@ -36,6 +37,9 @@ pub struct Shadow {
     heights: BTreeMap<String, u32>,
     /// Nonces that we issued ourselves.
     nonces: BTreeSet<String>,
+    /// AoRs of which somebody who had proved nothing took all back: that holds up nobody, and what
+    /// was accepted meanwhile is in doubt until it is asked for again (R8).
+    doubtful: BTreeSet<String>,
     /// Bindings whose devices were answered 200 since the engine began.
     told: BTreeSet<BindingKey>,
 }
@@ -60,7 +64,7 @@ pub struct Leg {
     pub accepted: bool,
     /// What the device was answered.
     pub answer: Option<u16>,
-    /// Its contacts that were bound when it arrived.
+    /// Its contacts that were bound when it arrived, and still were when it was judged.
     pub bound: Vec<String>,
     /// Whether it came after a later one of its Call-ID had been accepted, of a contact that was
     /// bound then.
@@ -113,6 +117,19 @@ impl Shadow {
         legs.filter(move |leg| leg.senders.contains(&flow) && leg.facts.listed(contact).is_some())
     }
 
+    /// Whether a contact, or one like it, was ever spoken of by the device that a request is from:
+    /// by its Call-ID, or as its instance.
+    pub(super) fn is_of_device(&self, contact: &str, request: &Facts) -> bool {
+        let instances: Vec<&str> = request.contacts.iter().filter_map(instance).collect();
+        self.legs.values().any(|leg| {
+            let listed = leg.facts.listed(contact);
+            let same_instance = listed
+                .and_then(instance)
+                .is_some_and(|own| instances.contains(&own));
+            listed.is_some() && (leg.facts.call_id == request.call_id || same_instance)
+        })
+    }
+
     /// What is granted to a handle.
     #[must_use]
     pub fn granted(&self, handle: &str) -> Option<Granted> {
@@ -150,32 +167,45 @@ impl Shadow {
         self.told.contains(&(id.slot.0, id.index, id.generation))
     }
 
+    /// Whether midreg and the main registrar may disagree about an AoR, and midreg knows it.
+    #[must_use]
+    pub fn is_doubtful(&self, aor: &str) -> bool {
+        self.doubtful.contains(aor)
+    }
+
     /// A REGISTER of a device arrived.
     pub(super) fn device_asks(&mut self, passing: Passing<'_>, sight: Sight<'_>) {
         let Passing { packet, facts } = passing;
+        let mode = sight.domain(&facts.aor).mode;
+        let at_home = mode == Mode::Standalone && self.knows(facts);
         if let Some(leg) = self.legs.get_mut(&facts.branch) {
             leg.senders.insert(packet.from);
+            if at_home {
+                self.accept(&facts.branch.clone());
+            }
             return;
         }
         let later = self.height(&facts.call_id) > facts.cseq;
-        let bindings = sight.rig.bindings(&facts.aor).into_iter();
+        let bindings = sight.rig.bindings(&facts.aor);
+        if facts.star && !bindings.iter().any(|binding| binding.remote == packet.from) {
+            self.doubtful.insert(facts.aor.clone());
+        }
         let bound: Vec<String> = bindings
+            .into_iter()
             .map(|binding| binding.contact)
             .filter(|uri| facts.star || facts.listed(uri).is_some())
             .collect();
-        let mode = sight.domain(&facts.aor).mode;
         let leg = Leg {
             facts: facts.clone(),
             mode,
             senders: BTreeSet::from([packet.from]),
             arrived: sight.rig.now(),
             verdict: None,
-            accepted: false,
+            accepted: at_home,
             answer: None,
             is_old: later && !bound.is_empty(),
             bound,
         };
-        let at_home = mode == Mode::Standalone && self.knows(facts);
         self.legs.insert(facts.branch.clone(), leg);
         if at_home {
             self.accept(&facts.branch);
@@ -214,6 +244,9 @@ impl Shadow {
         if let Some(leg) = request.leg.as_ref().and_then(|leg| self.legs.get_mut(leg)) {
             leg.verdict = Some(facts.status);
             leg.accepted |= facts.status == 200;
+            let bindings = sight.rig.bindings(&facts.aor);
+            leg.bound
+                .retain(|uri| bindings.iter().any(|binding| binding.contact == *uri));
         }
         if facts.status != 200 {
             return;
@@ -232,7 +265,7 @@ impl Shadow {
             return;
         };
         leg.answer = Some(facts.status);
-        if facts.status == 200 {
+        if facts.status == 200 && leg.facts.wants_something() {
             let height = self.heights.entry(facts.call_id.clone()).or_default();
             *height = facts.cseq.max(*height);
             let bindings = sight.rig.bindings(&facts.aor).into_iter();
@@ -319,6 +352,11 @@ impl Shadow {
             self.nonces.contains(&nonce) && facts.aor.split('@').next() == Some(user.as_str())
         })
     }
+}
+
+fn instance(listed: &Listed) -> Option<&str> {
+    let instance = listed.value.split("+sip.instance=").nth(1)?;
+    instance.split(';').next()
 }
 
 fn nonce(challenge: &str) -> Option<String> {

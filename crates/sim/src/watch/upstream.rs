@@ -37,7 +37,7 @@ impl Upstream {
         }
         self.in_order(facts)?;
         shape(facts, sight)?;
-        needed(facts, leg.map(|leg| &leg.facts), sight)
+        needed(facts, leg.map(|leg| &leg.facts), shadow, sight)
     }
 
     fn in_order(&mut self, facts: &Facts) -> Result<(), String> {
@@ -80,15 +80,12 @@ fn shape(facts: &Facts, sight: Sight<'_>) -> Result<(), String> {
 }
 
 /// Nothing is taken back that a device needs which does not leave by this very request.
-fn needed(facts: &Facts, leg: Option<&Facts>, sight: Sight<'_>) -> Result<(), String> {
-    let leaves = |contact: &str| {
-        leg.is_some_and(|leg| {
-            leg.star
-                || leg
-                    .listed(contact)
-                    .is_some_and(|own| leg.asks(own) == Some(0))
-        })
-    };
+fn needed(
+    facts: &Facts,
+    leg: Option<&Facts>,
+    shadow: &Shadow,
+    sight: Sight<'_>,
+) -> Result<(), String> {
     let path = facts.paths.first().map(String::as_str);
     let removed: Vec<&str> = facts
         .contacts
@@ -99,16 +96,27 @@ fn needed(facts: &Facts, leg: Option<&Facts>, sight: Sight<'_>) -> Result<(), St
     if removed.is_empty() && !(facts.star && leg.is_none()) {
         return Ok(());
     }
+    let leaves = |contact: &str| leg.is_some_and(|leg| is_leaving(contact, leg, shadow));
     let bindings = sight.rig.bindings(&facts.aor);
-    let depends = |handle: &str| facts.star || removed.contains(&handle);
-    let left = bindings
-        .iter()
-        .find(|binding| depends(&sight.handle(&facts.aor, binding)) && !leaves(&binding.contact));
+    let left = bindings.iter().find(|binding| {
+        let handle = sight.handle(&facts.aor, binding);
+        (facts.star || removed.contains(&handle.as_str())) && !leaves(&binding.contact)
+    });
     match left {
         Some(binding) => Err(format!(
             "{} still needs what is taken back",
             binding.contact
         )),
         None => Ok(()),
+    }
+}
+
+/// Whether the device of a contact leaves by a request, under this Contact or a newer one.
+fn is_leaving(contact: &str, request: &Facts, shadow: &Shadow) -> bool {
+    let named = request.listed(contact);
+    match named {
+        _ if request.star => true,
+        Some(own) => request.asks(own) == Some(0),
+        None => request.only_removes() && shadow.is_of_device(contact, request),
     }
 }

@@ -181,7 +181,7 @@ fn r6_those_that_wait_are_bounded_then_503() {
     let (mut world, mut alice) = settled_under(leased());
     world.main().personality.temper = Temper::Silent;
     alice.contacts = vec!["sip:alice@198.51.100.7:5099".to_owned()];
-    for _ in 0..5 {
+    for _ in 0..=engine::limits::WAITING_PER_LEASE {
         let bytes = alice.register();
         world.send(alice.address, &bytes);
     }
@@ -197,7 +197,7 @@ fn r6_a_pure_refresh_that_would_wait_too_long_is_carried_by_its_lease() {
     let (mut world, mut alice) = settled_under(leased());
     world.main().personality.temper = Temper::Silent;
     resync(&mut world);
-    for _ in 0..5 {
+    for _ in 0..=engine::limits::WAITING_PER_LEASE {
         let bytes = alice.register();
         world.send(alice.address, &bytes);
     }

@@ -382,3 +382,30 @@ fn r8_the_last_one_is_removed_by_proof_while_its_sibling_expires() {
     assert!(world.bound(&alice.aor()).is_empty());
     assert!(world.held(&alice.aor()).is_empty(), "nobody is left on it");
 }
+
+#[test]
+fn r6_strangers_that_wait_for_the_lease_keep_no_device_out() {
+    let (mut world, mut alice, _) = two();
+    world.main().personality.temper = Temper::Silent;
+    let mut strangers: Vec<Phone> = (0..40u8)
+        .map(|number| Phone::new("alice", &format!("203.0.113.{}:5062", number + 10)))
+        .collect();
+    for stranger in &mut strangers {
+        let bytes = stranger.register();
+        world.send(stranger.address, &bytes);
+    }
+    alice.reboot();
+    alice.contact_params = ";q=0.5".to_owned();
+    let bytes = alice.register();
+    world.send(alice.address, &bytes);
+    assert!(statuses(&world.mail(alice.address)).is_empty(), "it waits");
+    world.main().personality.temper = Temper::Normal;
+    world.wait(1);
+    let mail = world.mail(alice.address);
+    let challenge = mail.iter().rfind(|packet| packet.status() == 401);
+    let bytes = alice.answer(challenge.expect("it had its turn"));
+    assert_eq!(world.exchange(&alice, &bytes).status(), 200);
+    world.wait(60);
+    let totals = world.rig.totals();
+    assert_eq!((totals.conversations, totals.asking), (0, 0));
+}

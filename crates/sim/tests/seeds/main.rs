@@ -4,6 +4,8 @@
 //! `SIM_SEEDS=n` runs n seeds, `SIM_SEED=0x…` runs one and tells everything. Many more, faster:
 //! `cargo run --release -p midreg-sim --example sweep -- --seeds 20000`.
 
+mod defects;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use midreg_sim::{Mix, Statistics, Story};

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use engine::policy::{
-    Balance, ChallengePolicy, DigestUser, FlowMatch, Insertion, Mode, Overflow, RegistrationPolicy,
-    Side, TooBrief,
+    Balance, ChallengePolicy, DigestUser, DomainPolicy, FlowMatch, Insertion, Mode, Overflow,
+    RegistrationPolicy, Side, TooBrief,
 };
 use sip::aor::UserCase;
 use sip::digest::{Algorithm, Hex, ha1};
@@ -12,11 +12,18 @@ use sip::digest::{Algorithm, Hex, ha1};
 use super::super::{Config, LogFormat, keys};
 use super::{LEAST, digest, good};
 
+/// A file of users, as a text in quotes.
+const USERS_FILE: &str = concat!(
+    "\"",
+    env!("CARGO_MANIFEST_DIR"),
+    "/src/config/tests/users.htdigest\""
+);
+
 /// Each key with a value other than its default, and how to see that it came through.
 type Probe = (&'static str, &'static str, fn(&Config) -> bool);
 
 const PROBES: &[Probe] = &[
-    ("mode", "\"mirror\"", |c| c.domain.mode == Mode::Mirror),
+    ("mode", "\"aor\"", |c| c.domain.mode == Mode::Aor),
     ("workers", "3", |c| c.workers == 3),
     ("server_header", "\"midreg/1\"", |c| {
         c.server_header == "midreg/1"
@@ -132,6 +139,27 @@ const PROBES: &[Probe] = &[
         let user = &digest(&c.domain).users[0];
         is_hash_of(user, b"example.test", b"pw")
     }),
+    (
+        "digest.users.ha1_md5",
+        "\"2c138d425e284ac47c68533e110248db\"",
+        |c| bob_has(&c.domain, Algorithm::Md5),
+    ),
+    (
+        "digest.users.ha1_sha256",
+        "\"694df97650440bfe767d15ee194c6ab901c5f4fd90407b5011f130b26b407b7f\"",
+        |c| bob_has(&c.domain, Algorithm::Sha256),
+    ),
+    (
+        "digest.users.ha1_sha512_256",
+        "\"a09541cfdb14f0cd194ad6bb0567bff720427014e4f1c4f15642e7920777ae89\"",
+        |c| bob_has(&c.domain, Algorithm::Sha512_256),
+    ),
+    ("digest.users_file", USERS_FILE, |c| {
+        let users = &digest(&c.domain).users;
+        users
+            .iter()
+            .any(|user| &*user.name == "dave" && is_hash_of(user, b"example.test", b"pw-dave"))
+    }),
     ("limits.bindings_per_aor", "3", |c| {
         c.limits.bindings_per_aor == 3
     }),
@@ -219,6 +247,27 @@ const PROBES: &[Probe] = &[
         let user = &digest(&c.domains[0].1).users[0];
         is_hash_of(user, b"example.test", b"pw")
     }),
+    (
+        "domain.digest.users.ha1_md5",
+        "\"2c138d425e284ac47c68533e110248db\"",
+        |c| bob_has(&c.domains[0].1, Algorithm::Md5),
+    ),
+    (
+        "domain.digest.users.ha1_sha256",
+        "\"694df97650440bfe767d15ee194c6ab901c5f4fd90407b5011f130b26b407b7f\"",
+        |c| bob_has(&c.domains[0].1, Algorithm::Sha256),
+    ),
+    (
+        "domain.digest.users.ha1_sha512_256",
+        "\"a09541cfdb14f0cd194ad6bb0567bff720427014e4f1c4f15642e7920777ae89\"",
+        |c| bob_has(&c.domains[0].1, Algorithm::Sha512_256),
+    ),
+    ("domain.digest.users_file", USERS_FILE, |c| {
+        let users = &digest(&c.domains[0].1).users;
+        users
+            .iter()
+            .any(|user| &*user.name == "dave" && is_hash_of(user, b"example.test", b"pw-dave"))
+    }),
 ];
 
 /// The tables that a file needs for every key to stand somewhere, with the least in each.
@@ -261,22 +310,45 @@ fn is_hash_of(user: &DigestUser, realm: &[u8], password: &[u8]) -> bool {
     !user.ha1.is_empty() && user.ha1.iter().all(right)
 }
 
+/// Whether bob has a hash of his password for this algorithm, and that is asked for.
+fn bob_has(policy: &DomainPolicy, algorithm: Algorithm) -> bool {
+    let digest = digest(policy);
+    let user = &digest.users[0];
+    digest.algorithms.contains(&algorithm)
+        && user.ha1.iter().any(|(own, _)| *own == algorithm)
+        && is_hash_of(user, b"example.test", b"pw")
+}
+
 /// A file with a line in the table where it belongs, and the least in all others.
-fn file_with(table: &str, name: &str, value: &str) -> String {
-    let mut text = String::new();
-    for (header, least) in TABLES {
+fn file_with(key: &str, value: &str) -> String {
+    let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let line = format!("{name} = {value}\n");
+    let file = file_for(key);
+    let header = TABLES
+        .iter()
+        .map(|(header, _)| format!("{header}\n"))
+        .find(|header| header.trim_matches(['[', ']', '\n']) == table)
+        .unwrap_or_default();
+    file.replacen(&header, &format!("{header}{line}"), 1)
+}
+
+/// Whether a line of the least cannot stand beside the key `name`.
+fn gives_way(line: &str, name: &str) -> bool {
+    line.starts_with(&format!("{name} = "))
+        || (name.starts_with("ha1_") && line.starts_with("password = "))
+}
+
+/// A file with the least in all tables, but for what `key` replaces.
+fn file_for(key: &str) -> String {
+    let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let least = TABLES.iter().flat_map(|(header, least)| {
         let here = header.trim_matches(['[', ']']) == table;
-        let begins = format!("{name} = ");
         let kept = least
             .iter()
-            .filter(|line| !here || !line.starts_with(&begins));
-        text += &format!("{header}\n");
-        text.extend(kept.map(|line| format!("{line}\n")));
-        if here {
-            text += &format!("{name} = {value}\n");
-        }
-    }
-    text
+            .filter(move |line| !here || !gives_way(line, name));
+        std::iter::once(header).chain(kept)
+    });
+    least.map(|line| format!("{line}\n")).collect()
 }
 
 /// A key as `--set` wants it: with the number of the element in a list.
@@ -309,16 +381,15 @@ fn the_probes_cover_every_key() {
 #[test]
 fn every_key_is_accepted_from_the_file() {
     for (key, value, seen) in PROBES {
-        let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
-        let text = file_with(table, name, value);
+        let text = file_with(key, value);
         assert!(seen(&good(&text, &[])), "{key} has no effect in\n{text}");
     }
 }
 
 #[test]
 fn every_key_is_reached_by_set() {
-    let file = file_with("none", "none", "");
     for (key, value, seen) in PROBES {
+        let file = file_for(key);
         let argument = format!("{}={value}", set_path(key));
         assert!(seen(&good(&file, &[&argument])), "{argument} has no effect");
     }
@@ -326,8 +397,8 @@ fn every_key_is_reached_by_set() {
 
 #[test]
 fn a_text_needs_no_quotes_on_the_command_line() {
-    let file = file_with("none", "none", "");
     for (key, value, seen) in PROBES.iter().filter(|(_, value, _)| value.starts_with('"')) {
+        let file = file_for(key);
         let argument = format!("{}={}", set_path(key), value.trim_matches('"'));
         assert!(seen(&good(&file, &[&argument])), "{argument} has no effect");
     }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use engine::policy::{ChallengePolicy, Insertion, Mode};
+use engine::policy::{ChallengePolicy, DomainPolicy, Insertion, Mode};
+use sip::digest::Algorithm::{Md5, Sha256, Sha512_256};
 
 use super::super::error::Severity;
 use super::super::{Override, Typed, load};
@@ -175,6 +176,13 @@ fn what_belongs_to_no_mode_or_domain_is_an_error() {
             "3:24: error: a digest without users",
         ),
         (
+            with(
+                LEAST,
+                "domain = [{name = \"a\", mode = \"mirror\", digest.users = [{name = \"a\", password = \"p\"}]}]",
+            ),
+            "3:41: error: `digest` has no effect in mirror",
+        ),
+        (
             with(LEAST, "digest.users = [{name = \"a\", password = \"p\"}]"),
             "3:1: error: users need `digest.realm`",
         ),
@@ -333,6 +341,104 @@ fn the_realm_of_a_domain_is_its_name_unless_something_is_said() {
 }
 
 #[test]
+fn what_all_users_have_a_hash_for_is_offered_unless_something_is_said() {
+    const MD5: &str = "digest.users.0.ha1_md5=00000000000000000000000000000000";
+    let sha = |key: &str| format!("digest.users.0.{key}={}", "0".repeat(64));
+    let (sha256, sha512) = (sha("ha1_sha256"), sha("ha1_sha512_256"));
+    let base = ["digest.realm=r", "digest.users.0.name=a"];
+    let bob = ["digest.users.1.name=bob", "digest.users.1.password=x"];
+    let check = |more: &[&str]| {
+        let loaded = check(LEAST, &[&base[..], more].concat());
+        let loaded = loaded.unwrap_or_else(|faults| panic!("{:?}", lines(&faults)));
+        let offered = digest(&loaded.config.domain).algorithms.clone();
+        (offered, lines(&loaded.warnings))
+    };
+    for (sets, wanted) in [
+        (&["digest.users.0.password=x"][..], &[Sha256, Md5][..]),
+        (&[MD5], &[Md5]),
+        (&[MD5, &sha256, &sha512], &[Sha256, Sha512_256, Md5]),
+        (&[&sha512], &[Sha512_256]),
+        (&[MD5, bob[0], bob[1]], &[Md5]),
+    ] {
+        assert_eq!(check(sets), (wanted.to_vec(), vec![]), "{sets:?}");
+    }
+
+    // Nothing suits all: what a phone must not choose is told.
+    let (offered, told) = check(&[&sha512, bob[0], bob[1]]);
+    assert_eq!(offered, [Sha256, Sha512_256, Md5]);
+    let lacks = |(line, wanted): (&String, &str)| line.contains(wanted);
+    let wanted = [
+        "`a` has no hash for SHA-256;",
+        "`bob` has no hash for SHA-512-256;",
+        "`a` has no hash for MD5;",
+    ];
+    let wanted = wanted.map(|text| text.replace(';', " ["));
+    assert_eq!(told.len(), wanted.len(), "{told:?}");
+    assert!(
+        told.iter()
+            .zip(wanted.iter().map(String::as_str))
+            .all(lacks),
+        "{told:?}"
+    );
+
+    let both = "digest.algorithms=[\"SHA-256\",\"MD5\"]";
+    let (offered, told) = check(&[MD5, both]);
+    assert_eq!(offered, [Md5]);
+    assert!(told[0].contains("SHA-256 is not offered"), "{told:?}");
+    let told = errors(
+        LEAST,
+        &[
+            &base[..],
+            &[MD5, "digest.algorithms=SHA-256", bob[0], bob[1]],
+        ]
+        .concat(),
+    );
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("error: `a` has no hash for SHA-256 [a]; nothing else"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn users_of_the_file_and_of_the_table_are_one_list() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let hash = "0".repeat(32);
+    let users = format!("bob:r:{hash}\ncarol:r:{hash}\nbob:a:{hash}\n");
+    std::fs::write(path("users"), users).expect("written");
+    let load = |lines: &str| {
+        let digest = "digest.users_file = \"users\"\ndigest.realm = \"r\"\n";
+        std::fs::write(path("midreg.toml"), format!("{LEAST}{digest}{lines}")).expect("written");
+        load(&Typed {
+            file: Some(path("midreg.toml")),
+            overrides: vec![],
+        })
+    };
+    let names = |policy: &DomainPolicy| -> Vec<String> {
+        let users = digest(policy).users.iter();
+        users.map(|user| user.name.to_string()).collect()
+    };
+    let own = "domain = [{name = \"a\", digest.realm = \"a\", digest.users_file = \"users\"}]\n";
+    let alice = |name: &str| format!("digest.users = [{{name = \"{name}\", password = \"x\"}}]\n");
+    let config = load(&(alice("alice") + own)).expect("good").config;
+    assert_eq!(names(&config.domain), ["alice", "bob", "carol"]);
+    assert_eq!(names(&config.domains[0].1), ["bob"]);
+
+    let told = lines(&load(&alice("bob")).expect_err("twice"));
+    assert!(
+        told[0].contains("users:1:1: error: this user is listed twice [bob:r:*"),
+        "{told:?}"
+    );
+    let own = own.replace("realm = \"a\"", "realm = \"b\"");
+    let told = lines(&load(&own).expect_err("nobody"));
+    assert!(
+        told[0].contains("no users of realm \"b\" in this file"),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn what_is_unwise_is_a_warning() {
     for (sets, wanted) in [
         (
@@ -384,6 +490,15 @@ fn what_is_unwise_is_a_warning() {
         (
             &["upstream.control_bind=udp://10.0.0.1:5070"],
             "differs from a listener by its port alone",
+        ),
+        (
+            &[
+                "mode=mirror",
+                "digest.realm=r",
+                "digest.users.0.name=a",
+                "digest.users.0.password=x",
+            ],
+            "`digest` has no effect in mirror",
         ),
     ] {
         let warnings = check(LEAST, sets).expect("usable").warnings;

@@ -151,6 +151,23 @@ fn every_bad_value_is_told_with_its_place() {
             "3:17: error: `digest.users.password` is missing",
         ),
         (
+            "digest.users = [{name = \"a\", ha1_md5 = \"beef\"}]",
+            "3:40: error: bad value for `digest.users.ha1_md5` [******] (not the hexadecimal \
+             digits of this hash); the MD5 hash of `name:realm:password` has 32 of them",
+        ),
+        (
+            "digest.users = [{name = \"a\", password = \"p\", ha1_md5 = \"7650d211d93fae2c3f56cdb1f1af23b2\"}]",
+            "3:41: error: `digest.users.password` stands beside a hash [***]",
+        ),
+        (
+            "digest.users_file = \"\"",
+            "3:21: error: bad value for `digest.users_file` [\"\"] (empty)",
+        ),
+        (
+            "digest.users_file = \"no/such/file\"",
+            "3:21: error: cannot read no/such/file: No such file",
+        ),
+        (
             "digest = {realm = \"r\", users = [{name = \"a\", password = \"\"}]}",
             "3:57: error: bad value for `digest.users.password` [**] (empty)",
         ),
@@ -362,6 +379,8 @@ fn no_password_is_ever_shown() {
         format!("name = \"a\"\npassword = [\"{SECRET}\"]\n"),
         format!("name = \"a\"\npassword = \"{SECRET}\\u0007\"\n"),
         format!("name = 1\npassword = \"\"\"\n{SECRET}\"\"\"\n"),
+        format!("name = \"a\"\nha1_md5 = \"{SECRET}\"\n"),
+        format!("name = \"a\"\npassword = \"{SECRET}\"\nha1_md5 = \"{SECRET}\"\n"),
     ] {
         let shown = all(&format!("{users}{lines}"), &[]);
         assert!(!shown.contains("sesame"), "{lines}\n{shown}");

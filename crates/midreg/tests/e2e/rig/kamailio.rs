@@ -56,6 +56,10 @@ pub(crate) struct RegisterSeen {
     pub(crate) verdict: Verdict,
     /// User part of the To URI.
     pub(crate) user: String,
+    /// Domain of the To URI.
+    pub(crate) domain: String,
+    /// Request-URI.
+    pub(crate) target: String,
     /// Call-ID.
     pub(crate) call_id: String,
     /// Sequence number.
@@ -66,6 +70,13 @@ pub(crate) struct RegisterSeen {
     pub(crate) has_authorization: bool,
     /// All Contact values, comma-separated.
     pub(crate) contact: String,
+}
+
+impl RegisterSeen {
+    /// Does its one Contact leave?
+    pub(crate) fn is_removal(&self) -> bool {
+        self.contact.ends_with("expires=0")
+    }
 }
 
 /// A running main registrar. Dropping it ends it.
@@ -271,6 +282,8 @@ fn registers_in(lines: &[String]) -> Vec<RegisterSeen> {
                     other => panic!("unknown verdict {other}"),
                 },
                 user: field("user").to_owned(),
+                domain: field("domain").to_owned(),
+                target: field("target").to_owned(),
                 call_id: field("call_id").to_owned(),
                 cseq: field("cseq").parse().expect("a sequence number"),
                 source: field("source").parse().expect("a source address"),

@@ -23,6 +23,7 @@ pub(crate) use phone::Phone;
 pub(crate) use port::Port;
 pub(crate) use reply::Reply;
 pub(crate) use script::Script;
+pub(crate) use usrloc::Contact;
 
 use std::time::Duration;
 

@@ -87,6 +87,20 @@ impl Phone {
         self.prove(&self.contact(expires), server)
     }
 
+    /// Tries to register from scratch with a password that is not taken: a challenge, an answer, a challenge again.
+    ///
+    /// # Panics
+    /// If it goes otherwise.
+    pub(crate) fn be_refused(&mut self, expires: u32, server: SocketAddr) {
+        let contact = self.contact(expires);
+        let script = Script::default()
+            .register(&contact)
+            .expect(401)
+            .answer(&contact)
+            .expect(401);
+        self.play(&script, server);
+    }
+
     /// De-registers what the Contact lines say: a REGISTER, a challenge, the answer to it. Returns the 200.
     ///
     /// # Panics
@@ -128,6 +142,28 @@ impl Phone {
                 Instant::now() < deadline,
                 "{} is still told 503 after {PROMPT:?}",
                 self.user
+            );
+        }
+    }
+
+    /// Refreshes every half second until no other phone is listed.
+    ///
+    /// # Panics
+    /// If that takes too long, or a refresh is not answered 200.
+    pub(crate) fn refresh_until_alone(&mut self, expires: u32, server: SocketAddr) {
+        let refresh = Script::default()
+            .register(self.contact(expires))
+            .expect(200);
+        let refresh = refresh.pause(Duration::from_millis(500));
+        let deadline = Instant::now() + PROMPT;
+        loop {
+            let replies = self.play(&refresh, server);
+            if replies.iter().all(|reply| reply.uris() == [self.uri()]) {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "the other phone does not die: {replies:?}"
             );
         }
     }

@@ -16,6 +16,8 @@ pub(crate) struct Contact {
     pub(crate) expires: u32,
     /// Call-ID of the REGISTER that made or refreshed it.
     pub(crate) call_id: String,
+    /// The Path that was stored with it.
+    pub(crate) path: Option<String>,
 }
 
 /// The bindings of a user that have not run out. The table must fit one datagram, which a few users do.
@@ -54,6 +56,7 @@ fn read(contact: &Value) -> Contact {
             .and_then(|seconds| seconds.try_into().ok())
             .unwrap_or(0),
         call_id: text("Call-ID"),
+        path: Some(text("Path")).filter(|path| path.starts_with('<')),
     }
 }
 
