@@ -1,8 +1,15 @@
 //! New settings in the middle of something, and what one user can do to all.
 
-use engine::Row;
+use core::net::SocketAddr;
+use std::sync::Arc;
+
+use engine::command::Command;
 use engine::policy::{Balance, Insertion, Mode, Policy};
+use engine::{
+    Datagram, Engine, EngineConfig, Flow, Input, Now, Outbox, Output, Row, ShardId, Wall,
+};
 use midreg_sim::expect::locally;
+use midreg_sim::rig::SECRET;
 use midreg_sim::world::Alarm;
 use midreg_sim::{Challenges, Phone, Temper, World, policy};
 
@@ -266,7 +273,7 @@ fn a_lease_of_a_node_that_lost_it_is_not_trusted_because_the_nodes_change_places
     let mut world = World::new(policy.clone());
     let mut alice = alice();
     world.registered(&mut alice);
-    world.touch(|rig| rig.command(engine::command::Command::Resync { tag: 0 }));
+    world.touch(|rig| rig.command(Command::Resync { tag: 0 }));
     let mut other = policy;
     other.upstream.servers[0].name = "renamed".to_owned();
     world.touch(|rig| rig.set_policy(other));
@@ -274,4 +281,64 @@ fn a_lease_of_a_node_that_lost_it_is_not_trusted_because_the_nodes_change_places
     let before = world.main().registers();
     world.converse(&mut alice, &bytes);
     assert!(world.main().registers() > before, "it was asked for again");
+}
+
+// A restart
+
+/// What an engine that begins anew with what the store has sends when it is sent this.
+fn after_a_restart(world: &World, from: &Phone, bytes: &[u8]) -> Vec<SocketAddr> {
+    let config = EngineConfig {
+        shard: ShardId(0),
+        shards: 1,
+        secret: SECRET,
+        seed: 77,
+    };
+    let mono = world.now();
+    let now = Now {
+        mono,
+        wall: Wall(1_767_225_600_000 + mono.0),
+    };
+    let policy = Arc::new(world.rig.policy().clone());
+    let mut engine = Engine::new(&config, policy, now);
+    engine.restore(now, world.rig.store().prefix().iter().cloned());
+    let flow = Flow::udp(policy::UDP, from.address);
+    let mut outbox = Outbox::new();
+    let datagram = Datagram { bytes, flow };
+    engine.handle_input(now, Input::Datagram(datagram), &mut outbox);
+    let sent = outbox.items.iter().filter_map(|item| match item {
+        Output::Transmit(transmit) => Some(transmit.flow.remote),
+        _ => None,
+    });
+    sent.collect()
+}
+
+// Fault: epochs begin anew with each run, and restore takes every stored lease for one of this epoch.
+#[test]
+fn r14_a_lease_of_an_older_epoch_is_so_after_a_restart() {
+    let mut world = World::contact();
+    let mut alice = alice();
+    world.registered(&mut alice);
+    world.touch(|rig| rig.command(Command::Resync { tag: 0 }));
+    let bytes = alice.register();
+    let sent = after_a_restart(&world, &alice, &bytes);
+    assert_eq!(sent, [policy::main_address(0)]);
+}
+
+// Fault: Op::Distrust is applied but never stored: what nobody knows of the main registrar is taken
+// for granted after a restart.
+#[test]
+fn a_lease_that_is_not_trusted_is_not_trusted_after_a_restart() {
+    let mut world = World::contact();
+    let mut alice = alice();
+    world.registered(&mut alice);
+    world.main().personality.temper = Temper::Silent;
+    let mut changed = alice.clone();
+    changed.contact_params = ";q=0.5".to_owned();
+    let bytes = changed.register();
+    world.send(alice.address, &bytes);
+    world.wait(9);
+    alice.cseq = changed.cseq;
+    let bytes = alice.register();
+    let sent = after_a_restart(&world, &alice, &bytes);
+    assert_eq!(sent, [policy::main_address(0)]);
 }

@@ -48,9 +48,6 @@ fn statuses(world: &mut World, phone: &Phone) -> Vec<u16> {
 
 // What is never ended
 
-// Fault: forward::place begins a conversation before it finds that the arrival must wait in
-// another (`ahead_on_lease`); when the waiting one is given up or absorbed, nobody ends what was
-// begun.
 #[test]
 fn a_conversation_that_was_begun_for_somebody_who_waits_elsewhere_ends_with_him() {
     let mut world = World::new(policy::aor());
@@ -62,8 +59,6 @@ fn a_conversation_that_was_begun_for_somebody_who_waits_elsewhere_ends_with_him(
     assert_eq!(world.rig.totals().conversations, 0);
 }
 
-// Fault: as above, for 200 made-up names: each leaves a conversation behind for ever, and 65 536
-// of them close the registrar to everybody.
 #[test]
 fn names_that_nobody_has_do_not_fill_the_table_of_conversations() {
     let mut world = World::new(policy::aor());
@@ -82,7 +77,8 @@ fn names_that_nobody_has_do_not_fill_the_table_of_conversations() {
 
 // The line of a shared lease
 
-// Fault: all of an AoR stand in one line of WAITING_PER_LEASE, strangers included.
+// Fault: half of the line of a lease is for strangers, and all of them may come from one address; a
+// new device is a stranger too.
 #[test]
 fn strangers_in_the_line_of_a_lease_keep_no_new_device_out() {
     let (mut world, _) = settled(policy::aor(), 1);
@@ -102,7 +98,6 @@ fn strangers_in_the_line_of_a_lease_keep_no_new_device_out() {
     assert_eq!(statuses(&mut world, &desk), [401]);
 }
 
-// Fault: whoever names the instance of a device stands in the line of its lease, in `contact` too.
 #[test]
 fn strangers_who_name_a_device_keep_it_not_from_its_lease() {
     for mode in [Mode::Contact, Mode::Aor] {
@@ -122,6 +117,23 @@ fn strangers_who_name_a_device_keep_it_not_from_its_lease() {
         world.wait(8);
         assert_eq!(statuses(&mut world, &alice), [401], "{mode:?}");
     }
+}
+
+// Fault: Class::of takes a removal for the word of somebody known, even if nobody knows the contact.
+#[test]
+fn strangers_who_remove_what_is_not_there_keep_no_device_out() {
+    let (mut world, _) = settled(policy::aor(), 1);
+    world.main().personality.temper = Temper::Silent;
+    for number in 0..12 {
+        let mut stranger = stranger(number);
+        let bytes = stranger.unregister();
+        world.send(stranger.address, &bytes);
+    }
+    let mut desk = phone(20);
+    send(&mut world, &mut desk);
+    world.main().personality.temper = Temper::Normal;
+    world.wait(8);
+    assert_eq!(statuses(&mut world, &desk), [401]);
 }
 
 // Fault: `max_in_flight` knows no classes: strangers that the main registrar ignores close it to
