@@ -246,7 +246,8 @@ impl Core {
     pub(crate) fn canonical(&self, aor: &str) -> Option<AorHash> {
         let text = format!("sip:{}", aor.strip_prefix("sip:").unwrap_or(aor));
         let mut canonical = sip::aor::AorBuf::new();
-        sip::aor::canonical(&sip::Uri::parse(text.as_bytes()).ok()?, &mut canonical).ok()?;
+        let uri = sip::Uri::parse(text.as_bytes()).ok()?;
+        self.policy.naming.aor(&uri, &mut canonical).ok()?;
         Some(self.keys.aor_hash(&canonical))
     }
 

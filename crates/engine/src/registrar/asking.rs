@@ -68,7 +68,7 @@ pub(super) fn try_to_ask(
         bindings: &bindings,
         replaced: &replaced,
         credentials: match leg {
-            Leg::Answered(line) => Proof::Ours(line),
+            Leg::Answered(line, _) => Proof::Ours(line),
             _ if proof::is_had_here(policy.of(&request.aor)) => Proof::Ours(b""),
             _ => Proof::OfDevice,
         },

@@ -151,7 +151,21 @@ pub(crate) enum Leg {
     Raised,
     /// Repeated with credentials of ours, a whole header line, because the device proved itself here
     /// and the main registrar asks us for proof.
-    Answered(Box<[u8]>),
+    Answered(Box<[u8]>, Raised),
+}
+
+/// Whether a lifetime was raised already: a main registrar that is never content is believed once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Raised {
+    No,
+    Yes,
+}
+
+impl Leg {
+    /// Whether it may be repeated with a longer lifetime.
+    pub(crate) fn may_be_raised(&self) -> bool {
+        matches!(self, Self::First | Self::Answered(_, Raised::No))
+    }
 }
 
 /// A REGISTER of a device that is to go upstream, as it came.

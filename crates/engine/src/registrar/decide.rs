@@ -26,6 +26,8 @@ pub(crate) struct Facts<'f, 'm> {
     pub(crate) devices: SmallVec<[Option<&'f Binding>; 2]>,
     /// Whether the request answers a challenge that is under way (D4).
     pub(crate) challenge: ChallengeState,
+    /// Who is to be convinced.
+    pub(crate) prover: Prover,
     /// Whether the request proves itself.
     pub(crate) proof: SelfProof,
     /// Whether this flow is proved for this AoR, by any binding (D5).
@@ -55,6 +57,15 @@ pub(crate) enum ChallengeState {
     Answered,
     /// It does, but that node is gone: nobody else can verify it.
     NodeDown,
+}
+
+/// To whom devices of a domain prove themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prover {
+    /// To the main registrar.
+    Upstream,
+    /// To us.
+    Here,
 }
 
 /// Whether a request proves itself, without the main registrar (D9).
@@ -102,11 +113,11 @@ pub(crate) fn decide(facts: &Facts<'_, '_>) -> Decision {
         false => registrar(facts),
     };
     match asked {
-        Decision::Forward(_)
-            if facts.upstream == UpstreamState::Closed && !facts.request.terms.is_local() =>
-        {
-            outage(facts)
+        // Where proof is had here, it comes first: then it shows what must go upstream.
+        Decision::Forward(_) if facts.prover == Prover::Here && facts.proof == SelfProof::None => {
+            asked
         }
+        Decision::Forward(_) if facts.upstream == UpstreamState::Closed => outage(facts),
         asked => asked,
     }
 }
@@ -170,17 +181,23 @@ fn repeated(facts: &Facts<'_, '_>) -> Option<Decision> {
         reason: "CSeq Out of Order",
         header: RefusalHeader::None,
     });
+    let has_it = |device: &Option<&Binding>| device.is_some_and(|held| held.stamp == stamp);
     match facts.grave {
-        Grave::LateDuplicate => return Some(disorder),
+        // One that removed a contact and brought another is known by the other.
+        Grave::LateDuplicate if !facts.devices.iter().any(has_it) => return Some(disorder),
+        Grave::LateDuplicate => {}
         // The device is gone already; the answer may have been lost.
         Grave::LastWords if facts.devices.iter().all(Option::is_none) => {
             return Some(Decision::Replay);
         }
         Grave::LastWords | Grave::None => {}
     }
-    let mut replayed = 0;
+    let (mut replayed, mut gone) = (0, 0);
     for (wanted, device) in facts.request.contacts().iter().zip(&facts.devices) {
-        let Some(binding) = device else { continue };
+        let Some(binding) = device else {
+            gone += usize::from(wanted.is_removal());
+            continue;
+        };
         let own = binding.stamp;
         if own.call_id != stamp.call_id || !same_flow(facts, &binding.flow) {
             continue;
@@ -196,7 +213,7 @@ fn repeated(facts: &Facts<'_, '_>) -> Option<Decision> {
             _ => {}
         }
     }
-    (replayed > 0 && replayed == facts.devices.len()).then_some(Decision::Replay)
+    (replayed > 0 && replayed + gone == facts.devices.len()).then_some(Decision::Replay)
 }
 
 /// D7 to D12: the first row, over all contacts, that sends the request upstream.

@@ -18,6 +18,7 @@ use crate::registrar::granting::{path_of, tell};
 use crate::registrar::refusal::refuse;
 use crate::registrar::remove;
 use crate::registrar::request::{RegisterRequest, Wanted, Wish};
+use crate::txn::Kind;
 
 /// Does what a request wants.
 pub(super) fn register(
@@ -27,7 +28,7 @@ pub(super) fn register(
     devices: &[Option<BindingId>],
     out: &mut Outbox,
 ) {
-    let (after, devices) = match &request.wish {
+    let (after, devices): Updated = match &request.wish {
         Wish::Query => (PersistSeq::default(), SmallVec::new()),
         Wish::RemoveAll => (remove_all(core, now, request, out), SmallVec::new()),
         Wish::Contacts(_) => match update(core, now, request, devices, out) {
@@ -39,8 +40,21 @@ pub(super) fn register(
             }
         },
     };
+    // A repetition meets the binding (D2); where there is none it must meet a transaction, because
+    // the credentials are used up.
+    let txn = match devices.is_empty() {
+        true => core
+            .txns
+            .server_key(request.message, &request.flow)
+            .and_then(|key| {
+                let to = request.heading.way_back();
+                core.txns.start_server(now, key, Kind::NonInvite, to).ok()
+            }),
+        false => None,
+    };
     let delivery = Delivery {
         after,
+        txn,
         ..Delivery::STATELESS
     };
     answer(core, now, request, &devices, delivery, out);
@@ -77,7 +91,10 @@ fn update(
     devices: &[Option<BindingId>],
     out: &mut Outbox,
 ) -> Option<Updated> {
-    let lease = lease(core, request, devices);
+    let lease = match request.only_removes() {
+        true => None,
+        false => Some(lease(core, request, devices)?),
+    };
     let mut changes = Vec::new();
     let mut leaving: SmallVec<[BindingId; 2]> = SmallVec::new();
     let mut staying: SmallVec<[Option<BindingId>; 2]> = SmallVec::new();
@@ -92,7 +109,7 @@ fn update(
             reserved.push(fresh);
             Some(fresh)
         });
-        let row = binding.and_then(|id| registration(core, now, request, (wanted, id), lease));
+        let row = binding.and_then(|id| registration(core, now, request, (wanted, id), lease?));
         let Some(row) = row else {
             reserved.into_iter().for_each(|id| core.table.release(id));
             return None;
@@ -100,7 +117,7 @@ fn update(
         staying.push(Some(row.binding));
         changes.push(Change::of(row.binding, Op::Register(Box::new(row))));
     }
-    if !leaving.is_empty() {
+    if request.contacts().iter().any(Wanted::is_removal) {
         core.tombstones
             .bury(now.mono, request.aor_hash, request.words());
     }
@@ -117,8 +134,13 @@ fn update(
     Some((seq, staying))
 }
 
-/// The lease that the contacts are registered on.
-fn lease(core: &mut Core, request: &RegisterRequest<'_>, devices: &[Option<BindingId>]) -> Lease {
+/// The lease that the contacts are registered on. One that the main registrar has not granted is
+/// made up only where there is none.
+fn lease(
+    core: &mut Core,
+    request: &RegisterRequest<'_>,
+    devices: &[Option<BindingId>],
+) -> Option<Lease> {
     let of = |lease: &Lease| lease.terms == request.terms;
     let own = devices
         .iter()
@@ -129,7 +151,10 @@ fn lease(core: &mut Core, request: &RegisterRequest<'_>, devices: &[Option<Bindi
         .chain(siblings.filter(|_| !request.terms.is_leased() || request.terms.is_shared()))
         .map(|binding| binding.lease)
         .find(of);
-    known.unwrap_or_else(|| Lease {
+    if known.is_some() || !request.terms.is_local() {
+        return known;
+    }
+    Some(Lease {
         id: LeaseId(core.entropy.draw()),
         cseq: 0,
         node: NodeId(0),

@@ -57,7 +57,8 @@ use crate::output::Outbox;
 use crate::txn::RequestMatch;
 use answer::Delivery;
 use decide::{
-    ChallengeState, Facts, FlowProof, Grave, SelfProof, Siblings, UpstreamState, flows_match,
+    ChallengeState, Facts, FlowProof, Grave, Prover, SelfProof, Siblings, UpstreamState,
+    flows_match,
 };
 use decision::{Decision, Refusal};
 use request::{RegisterRequest, Wish};
@@ -179,6 +180,10 @@ fn judge(
         request,
         devices: bound.collect(),
         challenge: challenge_state(core, request),
+        prover: match proof::is_had_here(policy) {
+            true => Prover::Here,
+            false => Prover::Upstream,
+        },
         proof,
         flow_proof: if proved {
             FlowProof::Proved

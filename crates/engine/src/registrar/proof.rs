@@ -12,7 +12,7 @@ use crate::registrar::decide::{SelfProof, want};
 use crate::registrar::decision::{Decision, ForwardReason, Freshness};
 use crate::registrar::judge;
 use crate::registrar::reply;
-use crate::registrar::request::RegisterRequest;
+use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::terms::Terms;
 
 /// What becomes of a request that would be forwarded: where proof is had here it is challenged,
@@ -42,9 +42,12 @@ pub(super) fn settle(
     }
     match judge(core, now, request, devices, SelfProof::Proved) {
         Decision::Absorb { .. } => Decision::Register(reason),
-        Decision::Forward(
-            reason @ (ForwardReason::Query | ForwardReason::Remove | ForwardReason::RemoveAll),
-        ) => Decision::Register(reason),
+        // Whose lease is to be given back is told by us; what comes in the same request is not.
+        Decision::Forward(_) | Decision::Leave | Decision::Unavailable
+            if request.only_removes() || matches!(request.wish, Wish::Query) =>
+        {
+            Decision::Register(reason)
+        }
         // The main registrar holds the AoR already, and more is not said of its devices there.
         Decision::Forward(reason @ (ForwardReason::NewDevice | ForwardReason::Changed))
             if lease_carries(core, now, request) =>

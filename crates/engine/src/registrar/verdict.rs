@@ -15,7 +15,7 @@ use crate::ids::BindingId;
 use crate::limits;
 use crate::location::{Change, Op};
 use crate::output::Outbox;
-use crate::registrar::conversation::{Asking, ConversationId, Hold, Leg, Phase};
+use crate::registrar::conversation::{Asking, ConversationId, Hold, Leg, Phase, Raised};
 use crate::registrar::decide::flows_match;
 use crate::registrar::decision::Refusal;
 use crate::registrar::forward::{ask, finish, refuse_arrival, reread, unanswered};
@@ -69,8 +69,8 @@ fn on_answer(
         }
         401 | 407 => challenge(core, now, id, &asking, response, out),
         423 if asking.terms.is_leased()
-            && asking.leg == Leg::First
-            && learn_min_expires(core, id, &asking, response, out) =>
+            && learn_min_expires(core, id, &asking, response, out)
+            && asking.leg.may_be_raised() =>
         {
             return ask(core, now, id, asking.arrival, Leg::Raised, out);
         }
@@ -128,11 +128,22 @@ fn answer_challenge(
     out: &mut Outbox,
 ) {
     let line = match asking.leg {
-        Leg::Answered(_) => None,
+        Leg::Answered(..) => None,
         Leg::First | Leg::Raised => own_credentials(core, &asking, response),
     };
+    let raised = match asking.leg {
+        Leg::Raised => Raised::Yes,
+        _ => Raised::No,
+    };
     match line {
-        Some(line) => ask(core, now, id, asking.arrival, Leg::Answered(line), out),
+        Some(line) => ask(
+            core,
+            now,
+            id,
+            asking.arrival,
+            Leg::Answered(line, raised),
+            out,
+        ),
         None => {
             out.event(Event::UpstreamWantsCredentials {
                 source: asking.arrival.flow.remote,
@@ -193,7 +204,7 @@ fn challenge(
         });
     }
     let marked = match asking.leg {
-        Leg::First | Leg::Answered(_) => Challenge::Verbatim,
+        Leg::First | Leg::Answered(..) => Challenge::Verbatim,
         Leg::Raised => Challenge::Stale,
     };
     relay_answer(core, now, asking, response, marked, out);
