@@ -15,12 +15,13 @@ use crate::location::{Binding, Change, Op};
 use crate::output::Outbox;
 use crate::policy::{ChallengePolicy, Overflow};
 use crate::registrar::confirmation::confirm;
-use crate::registrar::conversation::{Asking, Claim, ConversationId, Hold};
+use crate::registrar::conversation::{Asking, Claim, ConversationId, Evidence, Hold};
+use crate::registrar::decide::flows_match;
 use crate::registrar::decision::{ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::forward::{give_up, reread};
 use crate::registrar::granting::{Plan, apply, lease, registration, share};
-use crate::registrar::request::{Credentials, RegisterRequest, Wish};
-use crate::registrar::{devices_of, release, remove, reply, settlement, siblings};
+use crate::registrar::request::{RegisterRequest, Wish};
+use crate::registrar::{devices_of, forward, proof, release, remove, reply, settlement, siblings};
 
 /// What a 2xx is about, gathered for the steps below.
 pub(super) struct Verdict<'v, 'm> {
@@ -56,7 +57,10 @@ pub(super) fn on_accepted(
         sent_at,
     };
     if let Some(refusal) = untrusted(core, &verdict, out) {
+        keep_shared(core, now, &verdict, out);
         refuse(core, now, &verdict, &refusal, out);
+        // What it did to those that are known, nobody wanted.
+        forward::distrust(core, id, &request);
         return release::undo(core, id, &request, sent_at.plus_seconds(asking.asked));
     }
     let seq = match request.wish {
@@ -67,6 +71,7 @@ pub(super) fn on_accepted(
             None => {
                 let refusal = Refusal::new(503, "Lease Too Short")
                     .with(RefusalHeader::RetryAfter(core.retry_after()));
+                keep_shared(core, now, &verdict, out);
                 refuse(core, now, &verdict, &refusal, out);
                 release::undo(core, id, &request, sent_at.plus_seconds(asking.asked));
                 let short = claimed(core, id);
@@ -87,10 +92,18 @@ pub(super) fn on_accepted(
 
 /// R1 and R11: acceptances that prove nothing.
 fn untrusted(core: &mut Core, verdict: &Verdict<'_, '_>, out: &mut Outbox) -> Option<Refusal> {
-    let request = verdict.request;
-    if verdict.asking.terms.is_proxied() || request.credentials == Credentials::Present {
+    let (request, asking) = (verdict.request, verdict.asking);
+    let policy = core.policy.of(&request.aor);
+    let proved = asking.arrival.reason == ForwardReason::Challenge
+        || asking.evidence == Evidence::Credentials
+        || proof::is_had_here(policy);
+    if asking.terms.is_proxied() || proved {
         return None;
     }
+    let (required, rule) = (
+        policy.challenge == ChallengePolicy::Require,
+        policy.registration.flow_match,
+    );
     let stale = devices_of(core, request).iter().flatten().any(|id| {
         core.table.binding(*id).is_some_and(|binding| {
             binding.stamp.call_id == request.stamp.call_id
@@ -103,17 +116,28 @@ fn untrusted(core: &mut Core, verdict: &Verdict<'_, '_>, out: &mut Outbox) -> Op
             ..Refusal::new(400, "CSeq Out of Order")
         });
     }
-    let stranger = verdict.asking.arrival.reason == ForwardReason::NewDevice;
-    if !stranger {
-        return None;
+    let known = |binding: &Binding| flows_match(&request.flow, &binding.flow, rule);
+    let unknown = !core.table.bindings_of(request.aor_hash).any(known);
+    if asking.arrival.reason == ForwardReason::NewDevice || (required && unknown) {
+        core.counters.unchallenged += 1;
+        out.event(Event::UnchallengedRegistration {
+            aor: Core::aor_text(&request.aor),
+            source: request.flow.remote,
+        });
     }
-    core.counters.unchallenged += 1;
-    out.event(Event::UnchallengedRegistration {
-        aor: Core::aor_text(&request.aor),
-        source: request.flow.remote,
-    });
-    (core.policy.of(&request.aor).challenge == ChallengePolicy::Require)
-        .then_some(Refusal::new(403, "Accepted Without a Challenge"))
+    (required && unknown).then_some(Refusal::new(403, "Accepted Without a Challenge"))
+}
+
+/// Whatever becomes of the request, its 2xx has granted the lease of all anew (`aor`).
+fn keep_shared(core: &mut Core, now: Now, verdict: &Verdict<'_, '_>, out: &mut Outbox) {
+    let mut plan = Plan::default();
+    if verdict.asking.terms.is_shared() {
+        share(core, verdict, &mut plan);
+    }
+    let changes = plan.into_changes();
+    if !changes.is_empty() {
+        core.commit(now, changes, out);
+    }
 }
 
 fn refuse(

@@ -8,15 +8,17 @@ use crate::core::{Core, Purpose};
 use crate::defect::Defect;
 use crate::hop::Hop;
 use crate::ids::{BindingId, NodeId};
+use crate::location::Binding;
 use crate::output::Outbox;
+use crate::policy::ChallengePolicy;
 use crate::registrar::address::Address;
-use crate::registrar::conversation::{Arrival, ConversationId, Leg};
-use crate::registrar::decide::want;
+use crate::registrar::conversation::{Arrival, ConversationId, Evidence, Leg};
+use crate::registrar::decide::{flows_match, want};
 use crate::registrar::decision::ForwardReason;
 use crate::registrar::forward::reread;
 use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Proof, Voice};
 use crate::registrar::rename::Rename;
-use crate::registrar::request::{RegisterRequest, Wanted};
+use crate::registrar::request::{Credentials, RegisterRequest, Wanted};
 use crate::registrar::{claims, identity, proof, spending};
 
 /// Sends an arrival; the lifetime asked for, or `None` when it could not be sent.
@@ -26,7 +28,7 @@ pub(super) fn try_to_ask(
     id: ConversationId,
     (arrival, leg): (&Arrival, &Leg),
     out: &mut Outbox,
-) -> Option<Seconds> {
+) -> Option<(Seconds, Evidence)> {
     let message = Message::parse(&arrival.bytes).ok()?;
     // What was sound when it came may offend against a policy that came since.
     let request = reread(core, &message, arrival.flow)?;
@@ -44,6 +46,7 @@ pub(super) fn try_to_ask(
         false => lifetime(core, node, &request),
     };
     let replaced = replaced(core, id, &request);
+    let anew = asks_anew(core, &request, arrival.reason);
     let spent = spending::spent(core, id);
     let conversation = core.conversations.get_mut(id)?;
     conversation.cseq = match core.seeded.is(Defect::RepeatCseq) {
@@ -69,10 +72,14 @@ pub(super) fn try_to_ask(
         replaced: &replaced,
         credentials: match leg {
             Leg::Answered(line, _) => Proof::Ours(line),
-            _ if proof::is_had_here(policy.of(&request.aor)) => Proof::Ours(b""),
+            _ if anew || proof::is_had_here(policy.of(&request.aor)) => Proof::Ours(b""),
             _ => Proof::OfDevice,
         },
         rename: rename.as_ref(),
+    };
+    let evidence = match how.credentials {
+        Proof::OfDevice if request.credentials == Credentials::Present => Evidence::Credentials,
+        _ => Evidence::None,
     };
     let mut bytes = Vec::with_capacity(message.bytes().len() + 256);
     outgoing::write(&message, request.contacts(), &how, &mut bytes);
@@ -85,7 +92,29 @@ pub(super) fn try_to_ask(
         out,
     )
     .ok()?;
-    Some(asked)
+    Some((asked, evidence))
+}
+
+/// Whether credentials that come with a request may be an onlooker's, so that the main registrar is
+/// to ask for fresh ones: it cannot see by our CSeq that they are old (R11), and under
+/// `require_challenge` only those that answer a challenge count (R1).
+fn asks_anew(core: &Core, request: &RegisterRequest<'_>, reason: ForwardReason) -> bool {
+    if reason == ForwardReason::Challenge || request.terms.is_proxied() {
+        return false;
+    }
+    let policy = core.policy.of(&request.aor);
+    let rule = policy.registration.flow_match;
+    let known = |binding: &Binding| flows_match(&request.flow, &binding.flow, rule);
+    let mut bindings = core.table.bindings_of(request.aor_hash);
+    let required = policy.challenge == ChallengePolicy::Require;
+    if required && !core.table.bindings_of(request.aor_hash).any(known) {
+        return true;
+    }
+    bindings.any(|binding| {
+        binding.stamp.call_id == request.stamp.call_id
+            && request.stamp.cseq <= binding.stamp.cseq
+            && !known(binding)
+    })
 }
 
 /// The node that a conversation speaks with: one that went down since is left, but not in the

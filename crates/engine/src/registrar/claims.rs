@@ -30,7 +30,7 @@ pub(super) fn claim(core: &mut Core, id: ConversationId, request: &RegisterReque
     for (wanted, device) in request.contacts().iter().zip(devices) {
         let departed = old.iter().filter_map(|claim| match &claim.hold {
             Hold::Departed(binding) => Some(&**binding),
-            Hold::Reserved(_) | Hold::Committed => None,
+            Hold::Reserved(_) | Hold::Committed | Hold::Superseded(_) => None,
         });
         let departed = identity::departed(wanted, sender, departed);
         let kept = old.iter().position(|claim| match &claim.hold {
@@ -38,6 +38,7 @@ pub(super) fn claim(core: &mut Core, id: ConversationId, request: &RegisterReque
             Hold::Committed => Some(claim.binding) == device,
             // Its address and lease are the device's own; only these are kept.
             Hold::Departed(_) => device.is_none() && Some(claim.binding) == departed,
+            Hold::Superseded(_) => false,
         });
         let fresh = match (device, kept) {
             (Some(binding), _) => Some((binding, Hold::Committed)),
@@ -47,7 +48,7 @@ pub(super) fn claim(core: &mut Core, id: ConversationId, request: &RegisterReque
                 // its lease is still to be given back.
                 let hold = match claim.hold {
                     Hold::Departed(binding) => Hold::Departed(binding),
-                    Hold::Reserved(_) | Hold::Committed => Hold::Reserved(wanted.uri.into()),
+                    _ => Hold::Reserved(wanted.uri.into()),
                 };
                 Some((claim.binding, hold))
             }
@@ -65,7 +66,7 @@ pub(super) fn claim(core: &mut Core, id: ConversationId, request: &RegisterReque
         match left.hold {
             Hold::Reserved(_) => core.table.release(left.binding),
             // Still to be given back, whatever this request is about.
-            Hold::Departed(_) => claims.push(left),
+            Hold::Departed(_) | Hold::Superseded(_) => claims.push(left),
             Hold::Committed => {}
         }
     }

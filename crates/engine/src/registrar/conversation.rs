@@ -87,6 +87,19 @@ pub(crate) enum Hold {
     Committed,
     /// A binding that is gone here but not yet at the main registrar.
     Departed(Box<Binding>),
+    /// A binding as it was before it got another lease: the old one is still to be given back. The
+    /// address is not the conversation's.
+    Superseded(Box<Binding>),
+}
+
+impl Hold {
+    /// What is still to be given back.
+    pub(crate) fn owed(&self) -> Option<&Binding> {
+        match self {
+            Self::Departed(binding) | Self::Superseded(binding) => Some(binding),
+            Self::Reserved(_) | Self::Committed => None,
+        }
+    }
 }
 
 /// How far a conversation is.
@@ -135,6 +148,8 @@ pub(crate) struct Asking {
     pub(crate) terms: Terms,
     /// Lifetime asked for upstream; 0 ends a shared lease.
     pub(crate) asked: Seconds,
+    /// What the main registrar was given to check.
+    pub(crate) evidence: Evidence,
     /// Which try it is.
     pub(crate) leg: Leg,
     /// Whether its acceptance can be built on: a `Contact: *` that was accepted meanwhile may have
@@ -166,6 +181,15 @@ impl Leg {
     pub(crate) fn may_be_raised(&self) -> bool {
         matches!(self, Self::First | Self::Answered(_, Raised::No))
     }
+}
+
+/// What the main registrar was given to check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// Nothing of the device's: it had none, or none that could not be an onlooker's.
+    None,
+    /// Credentials of the device.
+    Credentials,
 }
 
 /// A REGISTER of a device that is to go upstream, as it came.
@@ -284,17 +308,19 @@ impl Conversation {
     /// conversation ends.
     pub(crate) fn abandon_departed(&mut self) {
         for claim in &mut self.claims {
-            if matches!(claim.hold, Hold::Departed(_)) {
-                claim.hold = Hold::Reserved(Box::default());
-            }
+            claim.hold = match core::mem::replace(&mut claim.hold, Hold::Committed) {
+                Hold::Departed(_) => Hold::Reserved(Box::default()),
+                Hold::Superseded(_) => Hold::Committed,
+                other => other,
+            };
         }
     }
 
     /// Whether it only lingers after a challenge, with nothing that is to be given back: a device
     /// that does answer is still understood, as one that is new or changed.
     pub(crate) fn gives_way(&self) -> bool {
-        let departed = |claim: &Claim| matches!(claim.hold, Hold::Departed(_));
-        matches!(self.phase, Phase::Challenged { .. }) && !self.claims.iter().any(departed)
+        let owes = |claim: &Claim| claim.hold.owed().is_some();
+        matches!(self.phase, Phase::Challenged { .. }) && !self.claims.iter().any(owes)
     }
 }
 

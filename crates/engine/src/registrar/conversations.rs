@@ -137,7 +137,7 @@ impl Conversations {
             .filter_map(|(_, c)| c.as_deref())
             .flat_map(|c| &c.claims);
         claims
-            .filter(|claim| !matches!(claim.hold, Hold::Committed))
+            .filter(|claim| matches!(claim.hold, Hold::Reserved(_) | Hold::Departed(_)))
             .count()
     }
 
@@ -179,16 +179,12 @@ impl Conversations {
 
     /// The claim that a conversation of this AoR has on a binding.
     pub(crate) fn claim_on(&mut self, hash: AorHash, binding: BindingId) -> Option<&mut Claim> {
-        let claims = |conversation: &Conversation| {
-            let on_it = |claim: &Claim| claim.binding == binding;
-            conversation.claims.iter().any(on_it)
-        };
+        let on_it =
+            |claim: &Claim| claim.binding == binding && !matches!(claim.hold, Hold::Superseded(_));
+        let claims = |conversation: &Conversation| conversation.claims.iter().any(on_it);
         let (id, _) = self.of(hash).find(|(_, c)| claims(c))?;
         let conversation = self.get_mut(id)?;
-        conversation
-            .claims
-            .iter_mut()
-            .find(|claim| claim.binding == binding)
+        conversation.claims.iter_mut().find(|claim| on_it(claim))
     }
 
     /// Whether a registration of this binding is under way, so that its expiry should wait.

@@ -99,7 +99,7 @@ pub(super) fn ask(
     leg: Leg,
     out: &mut Outbox,
 ) {
-    let Some(asked) = asking::try_to_ask(core, now, id, (&arrival, &leg), out) else {
+    let Some((asked, evidence)) = asking::try_to_ask(core, now, id, (&arrival, &leg), out) else {
         give_up(core, now, &arrival, out);
         return finish(core, now, id, out);
     };
@@ -117,6 +117,7 @@ pub(super) fn ask(
         arrival,
         terms: conversation.terms,
         asked,
+        evidence,
         leg,
         standing: Standing::Good,
     };
@@ -179,7 +180,7 @@ pub(super) fn unanswered(
 
 /// What the main registrar holds of those that an unanswered request was about, nobody knows: their
 /// next REGISTER asks it.
-fn distrust(core: &mut Core, id: ConversationId, request: &RegisterRequest<'_>) {
+pub(super) fn distrust(core: &mut Core, id: ConversationId, request: &RegisterRequest<'_>) {
     let Some(conversation) = core.conversations.get(id) else {
         return;
     };
@@ -267,10 +268,7 @@ pub(super) fn finish(core: &mut Core, now: Now, id: ConversationId, out: &mut Ou
     ) {
         return;
     }
-    let departed = conversation
-        .claims
-        .iter()
-        .any(|c| matches!(c.hold, Hold::Departed(_)));
+    let departed = conversation.claims.iter().any(|c| c.hold.owed().is_some());
     if departed && !core.seeded.is(Defect::ForgetDeparted) {
         return release::resume(core, now, id, out);
     }
@@ -313,7 +311,7 @@ pub(super) fn end(core: &mut Core, id: ConversationId) {
     for claim in &conversation.claims {
         match claim.hold {
             Hold::Reserved(_) | Hold::Departed(_) => core.table.release(claim.binding),
-            Hold::Committed => {}
+            Hold::Committed | Hold::Superseded(_) => {}
         }
     }
     spending::spend(

@@ -8,16 +8,17 @@ use crate::core::Core;
 use crate::event::{Event, Novelty, RemovalCause};
 use crate::hop;
 use crate::ids::{BindingId, PersistSeq};
-use crate::location::{Change, ContactText, Lease, Op, Registration};
+use crate::location::{Binding, Change, ContactText, Lease, Op, Registration};
 use crate::output::Outbox;
 use crate::registrar::absorb::jittered;
 use crate::registrar::accept::{Verdict, claimed};
 use crate::registrar::address::Address;
 use crate::registrar::conversation::Hold;
 use crate::registrar::decide::{asked, want};
+use crate::registrar::identity::same_uri;
 use crate::registrar::reconcile::{self, Grant, Standing};
 use crate::registrar::request::{RegisterRequest, Wanted};
-use crate::registrar::settlement;
+use crate::registrar::{release, settlement};
 
 /// What a 2xx does to the contacts of its request.
 #[derive(Default)]
@@ -29,6 +30,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// The changes alone.
+    pub(super) fn into_changes(self) -> Vec<Change> {
+        self.changes
+    }
+
     pub(super) fn leave(&mut self, core: &Core, binding: BindingId) {
         self.gone.push(binding);
         if core.table.binding(binding).is_some() {
@@ -207,6 +213,7 @@ pub(super) fn apply(
     for change in &changes {
         tell(core, request, change, out);
     }
+    let superseded = release::superseded(core, verdict.asking.terms, &changes);
     let (seq, removed) = match changes.is_empty() {
         true => (PersistSeq::default(), SmallVec::new()),
         false => core.commit(now, changes, out),
@@ -214,6 +221,10 @@ pub(super) fn apply(
     if !gone.is_empty() {
         core.tombstones
             .bury(now.mono, request.aor_hash, request.words());
+    }
+    release::supersede(core, now, (&request.aor, request.aor_hash), superseded, out);
+    if !verdict.asking.terms.rewrites_contact() {
+        distrust_namesakes(core, request);
     }
     let Some(conversation) = core.conversations.get_mut(verdict.id) else {
         return seq;
@@ -231,6 +242,28 @@ pub(super) fn apply(
         settlement::settle_shared(core, now, verdict.id, (lease, removed), out);
     }
     seq
+}
+
+/// With `path` insertion the main registrar keeps contacts by the names that devices give them: one
+/// that was removed may have been another device's as well (R3).
+fn distrust_namesakes(core: &mut Core, request: &RegisterRequest<'_>) {
+    let named = |binding: &Binding| {
+        let mut removed = request
+            .contacts()
+            .iter()
+            .filter(|wanted| wanted.is_removal());
+        removed.any(|wanted| same_uri(wanted.uri, binding.contact.uri()))
+    };
+    let namesakes: SmallVec<[BindingId; 2]> = core
+        .table
+        .bindings_of(request.aor_hash)
+        .filter(|binding| named(binding))
+        .map(|binding| binding.id)
+        .collect();
+    for binding in namesakes {
+        core.table
+            .apply(Change::of(binding, Op::Distrust { binding }));
+    }
 }
 
 pub(super) fn tell(core: &Core, request: &RegisterRequest<'_>, change: &Change, out: &mut Outbox) {

@@ -145,6 +145,7 @@ fn is_about(
         _ => true,
     };
     let same_device = |claim: &Claim| match &claim.hold {
+        Hold::Superseded(_) => false,
         Hold::Committed => devices.contains(&Some(claim.binding)),
         Hold::Reserved(uri) => {
             same_source && request.contacts().iter().any(|wanted| *wanted.uri == **uri)

@@ -15,10 +15,10 @@ use crate::core::{Core, Purpose};
 use crate::defect::Defect;
 use crate::event::{Event, ReleaseOutcome};
 use crate::hop::Hop;
-use crate::ids::{AorHash, BindingId, PersistSeq};
+use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::keys::Keys;
 use crate::limits;
-use crate::location::{Binding, ContactText, Lease};
+use crate::location::{Binding, Change, ContactText, Lease, Op};
 use crate::output::Outbox;
 use crate::policy::Policy;
 use crate::registrar::address::Address;
@@ -28,8 +28,9 @@ use crate::registrar::conversation::{
 use crate::registrar::forward;
 use crate::registrar::outgoing::LeaseVoice;
 use crate::registrar::removal::Removal;
-use crate::registrar::request::RegisterRequest;
-use crate::registrar::{asking, spending};
+use crate::registrar::request::{Credentials, RegisterRequest};
+use crate::registrar::terms::Terms;
+use crate::registrar::{asking, identity, spending};
 use crate::txn::ClientTxn;
 
 /// Begins to give back the lease of a removed binding: puts it in line, for [`pump`] to send.
@@ -47,7 +48,8 @@ pub(crate) fn begin(
         && !core.seeded.is(Defect::ForgetRemoval)
         && lease.until > now.mono
         // Others stay on it: it goes with the last of them.
-        && !is_shared_still(core, hash, lease);
+        && !is_shared_still(core, hash, lease)
+        && !is_held_by_another(core, hash, (&binding, lease.id));
     if let Some(claim) = core.conversations.claim_on(hash, binding.id) {
         claim.hold = match runs {
             true => Hold::Departed(binding),
@@ -64,28 +66,11 @@ pub(crate) fn begin(
     let (address, lease) = (binding.id, binding.lease);
     let cseq = spending::last_cseq(core, hash, lease.id).max(lease.cseq);
     let text = Core::aor_text(&aor);
-    let conversation = Conversation {
-        opener: Opener::Release,
-        aor,
-        hash,
-        node: lease.node,
-        lease: lease.id,
-        terms: lease.terms,
-        subject: Subject::Lease,
-        cseq,
-        claims: smallvec![Claim {
-            binding: address,
-            hold: Hold::Departed(binding)
-        }],
-        phase: Phase::Resting {
-            attempt: 0,
-            until: now.mono,
-        },
-        waiting: VecDeque::new(),
-        pending: PersistSeq::default(),
-        timer: None,
-        line: Line::Outside,
+    let claim = Claim {
+        binding: address,
+        hold: Hold::Departed(binding),
     };
+    let conversation = opening(now, (aor, hash), Lease { cseq, ..lease }, claim);
     let begun = core.conversations.begin(conversation);
     match begun {
         Some(id) => line_up(core, id),
@@ -96,6 +81,100 @@ pub(crate) fn begin(
                 outcome: ReleaseOutcome::Crowded,
             });
         }
+    }
+}
+
+/// The bindings, as they are, to which changes will give a lease of other terms, or none, though the
+/// one they have still runs.
+pub(super) fn superseded(core: &Core, terms: Terms, changes: &[Change]) -> Vec<Box<Binding>> {
+    let changed = changes.iter().filter_map(|change| match &change.op {
+        Op::Register(registration) => core.table.binding(registration.binding),
+        Op::Remove { binding, .. } => core.table.binding(*binding),
+        _ => None,
+    });
+    changed
+        .filter(|held| held.lease.terms != terms && held.lease.terms.is_leased())
+        .map(|held| Box::new(held.clone()))
+        .collect()
+}
+
+/// Gives back the leases that bindings had before, unless the main registrar knows the new one by
+/// the same Contact.
+pub(super) fn supersede(
+    core: &mut Core,
+    now: Now,
+    (aor, hash): (&[u8], AorHash),
+    superseded: Vec<Box<Binding>>,
+    out: &mut Outbox,
+) {
+    for binding in superseded {
+        let lease = binding.lease;
+        let kept = core
+            .table
+            .binding(binding.id)
+            .is_some_and(|held| same_contact(core, aor, held, &binding));
+        if kept || lease.until <= now.mono || is_shared_still(core, hash, &lease) {
+            continue;
+        }
+        let claim = Claim {
+            binding: binding.id,
+            hold: Hold::Superseded(binding),
+        };
+        let conversation = opening(now, (aor.into(), hash), lease, claim);
+        if let Some(id) = core.conversations.begin(conversation) {
+            line_up(core, id);
+        }
+    }
+    pump(core, now, out);
+}
+
+/// Whether two states of a binding are one contact to the main registrar.
+fn same_contact(core: &Core, aor: &[u8], one: &Binding, other: &Binding) -> bool {
+    let written = |binding: &Binding| {
+        let address = Address::new(&core.policy, &core.keys, binding.lease.terms, aor);
+        let mut text = Vec::with_capacity(128);
+        address.write("", (binding.id, binding.contact.uri()), &mut text);
+        text
+    };
+    !one.lease.terms.is_local() && written(one) == written(other)
+}
+
+/// With `path` insertion: whether another device of the AoR has the same Contact, which is therefore
+/// not to be removed at the main registrar.
+fn is_held_by_another(core: &Core, hash: AorHash, (binding, lease): (&Binding, LeaseId)) -> bool {
+    let uri = binding.contact.uri();
+    !binding.lease.terms.rewrites_contact()
+        && core.table.bindings_of(hash).any(|other| {
+            let path = !other.lease.terms.rewrites_contact();
+            path && other.lease.id != lease && identity::same_uri(other.contact.uri(), uri)
+        })
+}
+
+/// A conversation by which a lease is given back.
+fn opening(
+    now: Now,
+    (aor, hash): (Box<[u8]>, AorHash),
+    lease: Lease,
+    claim: Claim,
+) -> Conversation {
+    Conversation {
+        opener: Opener::Release,
+        aor,
+        hash,
+        node: lease.node,
+        lease: lease.id,
+        terms: lease.terms,
+        subject: Subject::Lease,
+        cseq: lease.cseq,
+        claims: smallvec![claim],
+        phase: Phase::Resting {
+            attempt: 0,
+            until: now.mono,
+        },
+        waiting: VecDeque::new(),
+        pending: PersistSeq::default(),
+        timer: None,
+        line: Line::Outside,
     }
 }
 
@@ -142,7 +221,7 @@ pub(super) fn resume(core: &mut Core, now: Now, id: ConversationId, out: &mut Ou
     let (departed, others): (SmallVec<[Claim; 1]>, SmallVec<[Claim; 1]>) =
         core::mem::take(&mut conversation.claims)
             .into_iter()
-            .partition(|claim| matches!(claim.hold, Hold::Departed(_)));
+            .partition(|claim| claim.hold.owed().is_some());
     conversation.claims = departed;
     for claim in others {
         if matches!(claim.hold, Hold::Reserved(_)) {
@@ -174,7 +253,9 @@ pub(super) fn undo(
         until,
     };
     let hash = conversation.hash;
-    if !lease.terms.is_leased() || is_shared_still(core, hash, &lease) {
+    // With `path` insertion the Contact may be another's, named by somebody who has shown nothing.
+    let unfounded = !lease.terms.rewrites_contact() && request.credentials == Credentials::Absent;
+    if !lease.terms.is_leased() || unfounded || is_shared_still(core, hash, &lease) {
         return;
     }
     let Some(conversation) = core.conversations.get_mut(id) else {
@@ -240,13 +321,9 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
     let Some(until) = lease_end(conversation).filter(|until| *until > now.mono) else {
         return conclude(core, id, ReleaseOutcome::Outlived, out);
     };
-    let shared = conversation.terms.is_shared();
-    let mut sharing = core.table.sharing(conversation.hash, conversation.lease);
-    if shared && sharing.next().is_some() {
-        drop(sharing);
+    if is_needed_again(core, conversation) {
         return conclude(core, id, ReleaseOutcome::Cancelled, out);
     }
-    drop(sharing);
     let under_way = match is_busy(core, id) {
         true => None,
         false => say(core, now, id, b"", out),
@@ -255,6 +332,22 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
         Some(client) => release(core, id, client, (attempt + 1, Challenge::None)),
         None => rest(core, now, id, attempt, until),
     }
+}
+
+/// Whether what is to be given back is somebody's by now: a device hangs on the shared lease, has
+/// returned to this one, or has the same Contact.
+fn is_needed_again(core: &Core, conversation: &Conversation) -> bool {
+    let (hash, lease) = (conversation.hash, conversation.lease);
+    let shared = conversation.terms.is_shared() && core.table.sharing(hash, lease).next().is_some();
+    let mut owed = conversation.claims.iter().filter_map(|c| c.hold.owed());
+    shared
+        || owed.any(|binding| {
+            let returned = core
+                .table
+                .binding(binding.id)
+                .is_some_and(|held| held.lease.id == lease);
+            returned || is_held_by_another(core, hash, (binding, lease))
+        })
 }
 
 fn release(
@@ -314,10 +407,7 @@ fn write(
     let devices: SmallVec<[(BindingId, &[u8]); 2]> = conversation
         .claims
         .iter()
-        .filter_map(|claim| match &claim.hold {
-            Hold::Departed(binding) => Some((claim.binding, binding.contact.uri())),
-            Hold::Reserved(_) | Hold::Committed => None,
-        })
+        .filter_map(|claim| Some((claim.binding, claim.hold.owed()?.contact.uri())))
         .collect();
     let (terms, aor) = (conversation.terms, &*conversation.aor);
     let removal = Removal {
@@ -355,10 +445,7 @@ pub(super) fn lease_end(conversation: &Conversation) -> Option<Mono> {
     conversation
         .claims
         .iter()
-        .filter_map(|claim| match &claim.hold {
-            Hold::Departed(binding) => Some(binding.lease.until),
-            Hold::Reserved(_) | Hold::Committed => None,
-        })
+        .filter_map(|claim| Some(claim.hold.owed()?.lease.until))
         .max()
 }
 

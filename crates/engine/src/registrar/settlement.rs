@@ -48,6 +48,10 @@ pub(super) fn settle_shared(
         .filter(|(_, conversation)| on_it(conversation))
         .map(|(id, _)| id)
         .collect();
+    let departed = core.conversations.get(own).and_then(|own| {
+        let owed = own.claims.iter().filter_map(|claim| claim.hold.owed());
+        owed.map(|binding| Box::new(binding.clone())).next()
+    });
     for id in all {
         let conversation = core.conversations.get_mut(id);
         conversation.into_iter().for_each(|c| c.abandon_departed());
@@ -55,7 +59,7 @@ pub(super) fn settle_shared(
     if lease.granted == 0 || is_shared_still(core, hash, &lease) {
         return;
     }
-    let Some(mut last) = removed.into_iter().next() else {
+    let Some(mut last) = removed.into_iter().next().or(departed) else {
         return;
     };
     last.lease = lease;
