@@ -26,6 +26,7 @@ use crate::policy::Policy;
 use crate::registrar::conversation::ConversationId;
 use crate::registrar::conversations::Conversations;
 use crate::registrar::tombstone::Tombstones;
+use crate::settings::{Settings, SettingsId};
 use crate::timers::Timers;
 use crate::txn::{Limits, Transactions};
 
@@ -33,6 +34,7 @@ use crate::txn::{Limits, Transactions};
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) policy: Arc<Policy>,
+    pub(crate) settings: Settings,
     pub(crate) keys: Keys,
     pub(crate) entropy: Entropy,
     pub(crate) auth: Authenticator,
@@ -109,6 +111,7 @@ impl Core {
             keys,
             peers,
             policy,
+            settings: Settings::default(),
             counters: Counters::default(),
             gate: Gate::default(),
             conversations: Conversations::default(),
@@ -208,6 +211,11 @@ impl Core {
                 self.txns.abandon_server(txn);
             }
         }
+    }
+
+    /// The policy under which a lease is held.
+    pub(crate) fn policy_at(&self, id: SettingsId) -> &Arc<Policy> {
+        self.settings.of(id, &self.policy)
     }
 
     /// A pause before a peer should come again, spread so that not all come at once.

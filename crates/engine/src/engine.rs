@@ -75,7 +75,8 @@ impl Engine {
             Input::PersistFailed(seq) => self.on_persist_failed(now, seq, out),
             Input::Policy(policy) => {
                 registrar::adopt(&mut self.core, now, &policy.upstream);
-                self.core.policy = policy;
+                let former = core::mem::replace(&mut self.core.policy, policy);
+                self.core.settings.change(former);
             }
             Input::Command(command) => self.on_command(now, command, out),
         }

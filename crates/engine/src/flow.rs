@@ -58,6 +58,9 @@ pub struct Flow {
     pub listener: ListenerId,
     /// Its transport.
     pub transport: Transport,
+    /// Who sent it, of those behind a proxy in front of us; 0 where there is none, or nobody has
+    /// looked.
+    pub origin: u32,
 }
 
 impl Flow {
@@ -69,6 +72,7 @@ impl Flow {
             connection: ConnectionId(0),
             listener,
             transport: Transport::Udp,
+            origin: 0,
         }
     }
 }

@@ -47,6 +47,7 @@ pub mod policy;
 pub mod registrar;
 mod restore;
 pub mod router;
+pub mod settings;
 mod spare;
 mod timers;
 pub mod token;

@@ -277,6 +277,7 @@ impl Rig {
                 connection: *connection,
                 listener: TCP,
                 transport: Transport::Tcp,
+                origin: 0,
             },
             None => Flow::udp(UDP, remote),
         }

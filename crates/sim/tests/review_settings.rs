@@ -95,8 +95,8 @@ fn after_a_change_of_mode_the_old_lease_goes_when_the_new_one_is_there() {
         world.registered(&mut alice);
         world.touch(|rig| rig.set_policy(policy::with(after, 1)));
         alice.contact_params = ";q=0.5".to_owned();
-        world.registered(&mut alice);
         world.main().personality.challenges = Challenges::Never;
+        world.registered(&mut alice);
         world.wait(60);
         let held: Vec<String> = world.held(ALICE).into_iter().map(|held| held.uri).collect();
         if held.len() != 1 {
@@ -133,8 +133,8 @@ fn after_a_change_of_what_our_contact_looks_like_the_old_one_goes() {
         change(&mut changed);
         world.touch(|rig| rig.set_policy(changed));
         alice.contact_params = ";q=0.5".to_owned();
-        world.registered(&mut alice);
         world.main().personality.challenges = Challenges::Never;
+        world.registered(&mut alice);
         world.wait(60);
         let held: Vec<String> = world.held(ALICE).into_iter().map(|held| held.uri).collect();
         if held.len() != 1 {

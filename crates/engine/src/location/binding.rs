@@ -6,6 +6,7 @@ use crate::flow::Flow;
 use crate::ids::{AorHash, BindingId, LeaseId, NodeId, PersistSeq};
 use crate::location::change::{Refresh, Registration, Stamp};
 use crate::registrar::terms::Terms;
+use crate::settings::SettingsId;
 
 /// How many decisions are kept for `explain`.
 pub(super) const TRACES: usize = 4;
@@ -50,6 +51,8 @@ pub struct Lease {
     pub node: NodeId,
     /// The terms on which it was granted, and is given back.
     pub terms: Terms,
+    /// The settings under which the main registrar was told of it.
+    pub settings: SettingsId,
     /// The epoch in which it was granted; an older one is not trusted (R14).
     pub epoch: u32,
     /// Lifetime the last 2xx granted.

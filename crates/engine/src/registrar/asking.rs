@@ -41,12 +41,13 @@ pub(super) fn try_to_ask(
     let policy = core.policy.clone();
     let node = settle_node(core, id, arrival.reason)?;
     let hop = Hop::to(core, &policy, node)?;
-    let asked = match ends_lease(core, id, &request) {
+    let anew = asks_anew(core, &request, arrival.reason);
+    // What may be refused after all must not have ended anything.
+    let asked = match !anew && ends_lease(core, id, &request) {
         true => 0,
         false => lifetime(core, node, &request),
     };
     let replaced = replaced(core, id, &request);
-    let anew = asks_anew(core, &request, arrival.reason);
     let spent = spending::spent(core, id);
     let conversation = core.conversations.get_mut(id)?;
     conversation.cseq = match core.seeded.is(Defect::RepeatCseq) {

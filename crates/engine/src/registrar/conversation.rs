@@ -17,6 +17,7 @@ use crate::location::Binding;
 use crate::registrar::decision::ForwardReason;
 use crate::registrar::reconcile::Standing;
 use crate::registrar::terms::Terms;
+use crate::settings::SettingsId;
 use crate::timers::TimerToken;
 use crate::txn::{ClientTxn, ServerTxn};
 
@@ -146,6 +147,8 @@ pub(crate) struct Asking {
     pub(crate) arrival: Arrival,
     /// The terms it was sent on.
     pub(crate) terms: Terms,
+    /// The settings it was sent under.
+    pub(crate) settings: SettingsId,
     /// Lifetime asked for upstream; 0 ends a shared lease.
     pub(crate) asked: Seconds,
     /// What the main registrar was given to check.

@@ -388,6 +388,7 @@ pub(crate) fn flows_match(one: &Flow, other: &Flow, rule: FlowMatch) -> bool {
         FlowMatch::Exact => one == other,
         FlowMatch::Address => {
             one.remote.ip() == other.remote.ip()
+                && one.origin == other.origin
                 && one.listener == other.listener
                 && one.transport == other.transport
                 && one.connection == other.connection

@@ -116,6 +116,7 @@ pub(super) fn ask(
     let asking = Asking {
         arrival,
         terms: conversation.terms,
+        settings: core.settings.present(),
         asked,
         evidence,
         leg,

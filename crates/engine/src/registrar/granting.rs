@@ -81,6 +81,7 @@ pub(super) fn lease(
         cseq: conversation.cseq,
         node: conversation.node,
         terms,
+        settings: verdict.asking.settings,
         epoch: match (standing, verdict.asking.standing) {
             (Standing::Good, Standing::Good) => core.peers.epoch(conversation.node),
             _ => 0,
@@ -213,7 +214,8 @@ pub(super) fn apply(
     for change in &changes {
         tell(core, request, change, out);
     }
-    let superseded = release::superseded(core, verdict.asking.terms, &changes);
+    let spoken = core.conversations.get(verdict.id).map(|own| own.lease);
+    let superseded = release::superseded(core, spoken, &changes);
     let (seq, removed) = match changes.is_empty() {
         true => (PersistSeq::default(), SmallVec::new()),
         false => core.commit(now, changes, out),

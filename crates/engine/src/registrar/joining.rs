@@ -8,12 +8,13 @@ use crate::core::Core;
 use crate::defect::Defect;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::limits;
+use crate::location::Binding;
 use crate::registrar::conversation::{
     Arrival, Claim, Conversation, ConversationId, Hold, Line, Opener, Phase, Subject, Turn,
 };
 use crate::registrar::decide::flows_match;
 use crate::registrar::request::{RegisterRequest, Wish};
-use crate::registrar::{forward, identity};
+use crate::registrar::{forward, identity, release};
 
 /// The conversation whose challenge a request answers (D4).
 pub(crate) fn challenged(core: &Core, request: &RegisterRequest<'_>) -> Option<ConversationId> {
@@ -203,12 +204,15 @@ fn known_lease(
     request: &RegisterRequest<'_>,
     devices: &[Option<BindingId>],
 ) -> Option<(LeaseId, u32)> {
+    let usable = |binding: &Binding| {
+        binding.lease.terms == request.terms && release::is_up_to_date(core, &request.aor, binding)
+    };
     let own = devices
         .iter()
         .flatten()
         .filter_map(|id| core.table.binding(*id))
-        .map(|binding| binding.lease)
-        .find(|lease| lease.terms == request.terms);
+        .find(|binding| usable(binding))
+        .map(|binding| binding.lease);
     if let Some(lease) = own {
         return Some((lease.id, lease.cseq));
     }
@@ -218,9 +222,8 @@ fn known_lease(
     let of_siblings = core
         .table
         .bindings_of(request.aor_hash)
-        .map(|binding| binding.lease)
-        .find(|lease| lease.terms == request.terms)
-        .map(|lease| (lease.id, lease.cseq));
+        .find(|binding| usable(binding))
+        .map(|binding| (binding.lease.id, binding.lease.cseq));
     of_siblings.or_else(|| {
         let about_it = |c: &Conversation| c.terms == request.terms && c.subject == Subject::Lease;
         let mut conversations = core.conversations.of(request.aor_hash);

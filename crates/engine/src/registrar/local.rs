@@ -126,7 +126,7 @@ fn update(
     for change in &changes {
         tell(core, request, change, out);
     }
-    let superseded = release::superseded(core, request.terms, &changes);
+    let superseded = release::superseded(core, None, &changes);
     if !changes.is_empty() {
         seq = core.commit(now, changes, out).0;
     }
@@ -162,6 +162,7 @@ fn lease(
         cseq: 0,
         node: NodeId(0),
         terms: request.terms,
+        settings: core.settings.present(),
         epoch: core.peers.epoch(NodeId(0)),
         granted: u32::MAX,
         until: Mono::NEVER,

@@ -14,7 +14,7 @@ use crate::clock::{Mono, Now};
 use crate::core::{Core, Purpose};
 use crate::defect::Defect;
 use crate::event::{Event, ReleaseOutcome};
-use crate::hop::Hop;
+use crate::hop::{self, Hop};
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::keys::Keys;
 use crate::limits;
@@ -29,7 +29,6 @@ use crate::registrar::forward;
 use crate::registrar::outgoing::LeaseVoice;
 use crate::registrar::removal::Removal;
 use crate::registrar::request::{Credentials, RegisterRequest};
-use crate::registrar::terms::Terms;
 use crate::registrar::{asking, identity, spending};
 use crate::txn::ClientTxn;
 
@@ -84,16 +83,28 @@ pub(crate) fn begin(
     }
 }
 
-/// The bindings, as they are, to which changes will give a lease of other terms, or none, though the
-/// one they have still runs.
-pub(super) fn superseded(core: &Core, terms: Terms, changes: &[Change]) -> Vec<Box<Binding>> {
+/// The bindings, as they are, of which changes that were accepted on the lease `spoken` may leave
+/// another behind at the main registrar.
+pub(super) fn superseded(
+    core: &Core,
+    spoken: Option<LeaseId>,
+    changes: &[Change],
+) -> Vec<Box<Binding>> {
     let changed = changes.iter().filter_map(|change| match &change.op {
-        Op::Register(registration) => core.table.binding(registration.binding),
-        Op::Remove { binding, .. } => core.table.binding(*binding),
+        Op::Register(registration) => {
+            let held = core.table.binding(registration.binding)?;
+            (held.lease.id != registration.lease.id).then_some(held)
+        }
+        Op::Remove { binding, .. } => {
+            let held = core.table.binding(*binding)?;
+            spoken
+                .filter(|spoken| *spoken != held.lease.id)
+                .map(|_| held)
+        }
         _ => None,
     });
     changed
-        .filter(|held| held.lease.terms != terms && held.lease.terms.is_leased())
+        .filter(|held| held.lease.terms.is_leased())
         .map(|held| Box::new(held.clone()))
         .collect()
 }
@@ -130,13 +141,41 @@ pub(super) fn supersede(
 
 /// Whether two states of a binding are one contact to the main registrar.
 fn same_contact(core: &Core, aor: &[u8], one: &Binding, other: &Binding) -> bool {
-    let written = |binding: &Binding| {
-        let address = Address::new(&core.policy, &core.keys, binding.lease.terms, aor);
-        let mut text = Vec::with_capacity(128);
-        address.write("", (binding.id, binding.contact.uri()), &mut text);
-        text
+    let of = |binding: &Binding| {
+        let lease = &binding.lease;
+        contact_at(
+            core,
+            core.policy_at(lease.settings),
+            aor,
+            (binding.id, lease),
+        )
     };
-    !one.lease.terms.is_local() && written(one) == written(other)
+    !one.lease.terms.is_local() && of(one) == of(other)
+}
+
+/// Whether the main registrar holds a lease under the name that policy gives it now.
+pub(super) fn is_up_to_date(core: &Core, aor: &[u8], binding: &Binding) -> bool {
+    let lease = &binding.lease;
+    if lease.settings == core.settings.present() {
+        return true;
+    }
+    let of = |policy| contact_at(core, policy, aor, (binding.id, lease));
+    of(core.policy_at(lease.settings)) == of(&core.policy)
+}
+
+/// What a binding is called at the main registrar: the AoR and our Contact. A device's own Contact is
+/// not ours to compare.
+fn contact_at(
+    core: &Core,
+    policy: &Policy,
+    aor: &[u8],
+    (binding, lease): (BindingId, &Lease),
+) -> Vec<u8> {
+    let mut text = policy.upstream_aor(aor).to_vec();
+    let address = Address::new(policy, &core.keys, lease.terms, aor);
+    let advertise = hop::advertised(policy, lease.node);
+    address.write(advertise, (binding, b""), &mut text);
+    text
 }
 
 /// With `path` insertion: whether another device of the AoR has the same Contact, which is therefore
@@ -248,6 +287,7 @@ pub(super) fn undo(
         cseq: conversation.cseq,
         node: conversation.node,
         terms: conversation.terms,
+        settings: core.settings.present(),
         epoch: 0,
         granted: 0,
         until,
@@ -386,7 +426,10 @@ fn say(
     conversation.node = node;
     conversation.cseq = asking::next_cseq(spent);
     let conversation = core.conversations.get(id)?;
-    let bytes = write(conversation, &core.keys, &policy, (&hop, credentials));
+    let owed = conversation.claims.iter().find_map(|c| c.hold.owed());
+    let settings = owed.map_or(core.settings.present(), |binding| binding.lease.settings);
+    let then = core.policy_at(settings);
+    let bytes = write(conversation, &core.keys, then, (&hop, credentials));
     let give_up_at = now.mono.plus(policy.upstream.deadline);
     hop.send(
         core,
@@ -412,6 +455,7 @@ fn write(
     let (terms, aor) = (conversation.terms, &*conversation.aor);
     let removal = Removal {
         hop,
+        contact: hop::advertised(policy, conversation.node),
         address: Address::new(policy, keys, terms, aor),
         aor: &policy.upstream_aor(aor),
         voice: LeaseVoice::of(keys, conversation.lease, conversation.cseq, 0),
@@ -503,7 +547,10 @@ fn answer_challenge(
         return false;
     };
     let mut target = Vec::with_capacity(64);
-    Removal::write_target(&policy.upstream_aor(&conversation.aor), &mut target);
+    let owed = conversation.claims.iter().find_map(|c| c.hold.owed());
+    let settings = owed.map_or(core.settings.present(), |binding| binding.lease.settings);
+    let then = core.policy_at(settings);
+    Removal::write_target(&then.upstream_aor(&conversation.aor), &mut target);
     let known = &policy.upstream.credentials;
     let Some(answer) = auth::answer(response, "REGISTER", &target, known, cnonce) else {
         return false;

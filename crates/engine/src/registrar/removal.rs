@@ -11,6 +11,8 @@ use crate::registrar::outgoing::LeaseVoice;
 pub(crate) struct Removal<'a> {
     /// The way it goes.
     pub(crate) hop: &'a Hop<'a>,
+    /// `host[:port]` of our Contact there, as it was told.
+    pub(crate) contact: &'a str,
     /// What stands for the devices there.
     pub(crate) address: Address<'a>,
     /// The AoR as the main registrar names it (R19).
@@ -69,7 +71,7 @@ impl Removal<'_> {
         };
         for device in self.devices.iter().take(count) {
             out.extend_from_slice(b"Contact: ");
-            self.address.write(self.hop.contact, *device, out);
+            self.address.write(self.contact, *device, out);
             out.extend_from_slice(b";expires=0\r\n");
         }
     }

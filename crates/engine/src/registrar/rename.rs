@@ -22,15 +22,36 @@ impl<'a> Rename<'a> {
     /// What is to be renamed in a request about `aor`; `None` when the main registrar uses the
     /// device's own words.
     pub(crate) fn of(policy: &'a Policy, aor: &'a [u8], message: &Message<'_>) -> Option<Self> {
-        let upstream = policy.upstream_aor(aor);
-        let to = uri_of(message, Name::To)?;
-        let mut own = AorBuf::new();
-        sip::aor::canonical(&Uri::parse(to).ok()?, &mut own).ok()?;
-        (own != upstream).then_some(Self {
+        let rename = Self {
             policy,
             aor,
-            upstream,
-        })
+            upstream: policy.upstream_aor(aor),
+        };
+        rename.is_needed(message).then_some(rename)
+    }
+
+    /// Whether one of the three names the AoR, or its domain, in other words than the main
+    /// registrar's.
+    fn is_needed(&self, message: &Message<'_>) -> bool {
+        let mut own = AorBuf::new();
+        let mut differs =
+            |uri: &Uri<'_>| sip::aor::canonical(uri, &mut own).is_ok() && own != self.upstream;
+        let named = [Name::To, Name::From].into_iter().any(|name| {
+            let uri = uri_of(message, name).and_then(|uri| Uri::parse(uri).ok());
+            uri.is_some_and(|uri| self.names_aor(&uri) && differs(&uri))
+        });
+        let line = message.request().and_then(|line| Uri::parse(line.uri).ok());
+        named || line.is_some_and(|uri| self.names_domain(&uri))
+    }
+
+    /// Whether a Request-URI means the AoR's domain, but does not call it as the main registrar does.
+    fn names_domain(&self, uri: &Uri<'_>) -> bool {
+        let (mut meant, mut written) = (AorBuf::new(), AorBuf::new());
+        let domain = |aor: &[u8]| aor.get(domain_start(aor)..).map(<[u8]>::to_vec);
+        self.policy.naming.aor(uri, &mut meant).is_ok()
+            && sip::aor::canonical(uri, &mut written).is_ok()
+            && domain(&meant) == domain(self.aor)
+            && domain(&written) != domain(&self.upstream)
     }
 
     /// The Request-URI as it goes upstream.

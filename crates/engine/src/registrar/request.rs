@@ -131,6 +131,7 @@ impl<'a> RegisterRequest<'a> {
         check_extensions(message, terms.role())?;
         let via = top_via(message)?;
         let wish = read_wish(message)?;
+        check_contacts(&wish, terms)?;
         let heading = Heading {
             message,
             flow,
@@ -140,6 +141,10 @@ impl<'a> RegisterRequest<'a> {
             to_tag,
         };
         let aor_hash = keys.aor_hash(&aor);
+        let flow = Flow {
+            origin: read_origin(message, keys),
+            ..flow
+        };
         Ok(Self {
             message,
             flow,
@@ -356,6 +361,46 @@ fn read_contact<'a>(
         instance: contact.instance,
         reg_id: contact.instance.and(contact.reg_id),
     })
+}
+
+/// RFC 3327 §5.3: a Path holds for all contacts of its REGISTER, and ours leads to one device.
+fn check_contacts(wish: &Wish<'_>, terms: Terms) -> Result<(), Refusal> {
+    let Wish::Contacts(contacts) = wish else {
+        return Ok(());
+    };
+    let several = contacts
+        .iter()
+        .filter(|wanted| !wanted.is_removal())
+        .count()
+        > 1;
+    match several && !terms.rewrites_contact() && !terms.is_local() {
+        true => Err(Refusal::new(400, "One Contact in a REGISTER, Please")),
+        false => Ok(()),
+    }
+}
+
+/// Who it is of those behind a proxy in front of us: what the proxies have written of the way to
+/// him, which he cannot (RFC 3261 §18.2.1, RFC 3581 §4). 0 where there is no proxy.
+fn read_origin(message: &Message<'_>, keys: &Keys) -> u32 {
+    let mut below = message.values(Name::Via).skip(1).peekable();
+    if below.peek().is_none() {
+        return 0;
+    }
+    let mut way = Vec::with_capacity(128);
+    for via in below {
+        let Ok(via) = Via::parse(via) else {
+            way.extend_from_slice(via);
+            continue;
+        };
+        way.extend_from_slice(via.host_text);
+        way.push(b';');
+        way.extend_from_slice(via.received().unwrap_or_default());
+        for port in [via.port, via.rport().flatten()] {
+            way.push(b';');
+            sip::number::push_decimal(&mut way, port.unwrap_or_default().into());
+        }
+    }
+    (keys.text_hash(&way) as u32).max(1)
 }
 
 fn reach(via: &Via<'_>, wish: &Wish<'_>, flow: &Flow) -> Reach {

@@ -117,6 +117,7 @@ impl Pair {
             cseq: 1,
             node: NodeId(0),
             terms: Terms::of(&domain),
+            settings: crate::settings::SettingsId::default(),
             epoch: 1,
             granted,
             until: self.now.plus_seconds(granted),
