@@ -6,6 +6,7 @@
 
 use sip::Uri;
 use sip::aor::AorBuf;
+use sip::header::name_addr::NameAddr;
 
 use crate::ids::{AorHash, BindingId};
 use crate::keys::Keys;
@@ -145,6 +146,13 @@ impl<'a> Address<'a> {
             Insertion::User => token::decode(self.keys, uri.user?),
             _ => token::decode(self.keys, uri.param(self.token_param)??),
         }
+    }
+
+    /// Whether a Path value leads to a device by way of us.
+    pub(crate) fn leads_here(&self, path: &[u8]) -> bool {
+        let uri = NameAddr::parse(path).ok().map(|path| path.uri);
+        let user = uri.and_then(|uri| Uri::parse(uri).ok()?.user);
+        user.is_some_and(|user| token::decode(self.keys, user).is_some())
     }
 
     /// Main registrars write a URI their own way: what counts is user, host and port.

@@ -34,7 +34,11 @@ pub(super) fn confirm(
             mirrored_contacts(core, verdict, &mut lines);
             relay::write_proxied(response, request, Some(&lines), &mut bytes);
         }
-        (true, false) => relay::write_proxied(response, request, None, &mut bytes),
+        (true, false) => {
+            let (policy, aor) = (&core.policy, &verdict.request.aor);
+            let address = Address::new(policy, &core.keys, terms, aor);
+            relay::write_with_path(response, request, &address, &mut bytes);
+        }
     }
     let reply = ReadyReply {
         flow: verdict.request.flow,

@@ -18,7 +18,7 @@ use crate::registrar::decide::{asked, want};
 use crate::registrar::identity::same_uri;
 use crate::registrar::reconcile::{self, Grant, Standing};
 use crate::registrar::request::{RegisterRequest, Wanted};
-use crate::registrar::{release, settlement};
+use crate::registrar::{settlement, supersession};
 
 /// What a 2xx does to the contacts of its request.
 #[derive(Default)]
@@ -215,7 +215,7 @@ pub(super) fn apply(
         tell(core, request, change, out);
     }
     let spoken = core.conversations.get(verdict.id).map(|own| own.lease);
-    let superseded = release::superseded(core, spoken, &changes);
+    let superseded = supersession::superseded(core, spoken, &changes);
     let (seq, removed) = match changes.is_empty() {
         true => (PersistSeq::default(), SmallVec::new()),
         false => core.commit(now, changes, out),
@@ -224,7 +224,7 @@ pub(super) fn apply(
         core.tombstones
             .bury(now.mono, request.aor_hash, request.words());
     }
-    release::supersede(core, now, (&request.aor, request.aor_hash), superseded, out);
+    supersession::supersede(core, now, (&request.aor, request.aor_hash), superseded, out);
     if !verdict.asking.terms.rewrites_contact() {
         distrust_namesakes(core, request);
     }

@@ -14,7 +14,7 @@ use crate::registrar::conversation::{
 };
 use crate::registrar::decide::flows_match;
 use crate::registrar::request::{RegisterRequest, Wish};
-use crate::registrar::{forward, identity, release};
+use crate::registrar::{forward, identity, supersession};
 
 /// The conversation whose challenge a request answers (D4).
 pub(crate) fn challenged(core: &Core, request: &RegisterRequest<'_>) -> Option<ConversationId> {
@@ -205,7 +205,8 @@ fn known_lease(
     devices: &[Option<BindingId>],
 ) -> Option<(LeaseId, u32)> {
     let usable = |binding: &Binding| {
-        binding.lease.terms == request.terms && release::is_up_to_date(core, &request.aor, binding)
+        binding.lease.terms == request.terms
+            && supersession::is_up_to_date(core, &request.aor, binding)
     };
     let own = devices
         .iter()

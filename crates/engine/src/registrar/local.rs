@@ -17,7 +17,7 @@ use crate::registrar::decision::{Refusal, RefusalHeader};
 use crate::registrar::granting::{path_of, tell};
 use crate::registrar::refusal::refuse;
 use crate::registrar::request::{RegisterRequest, Wanted, Wish};
-use crate::registrar::{release, remove};
+use crate::registrar::{remove, supersession};
 use crate::txn::Kind;
 
 /// Does what a request wants.
@@ -126,12 +126,12 @@ fn update(
     for change in &changes {
         tell(core, request, change, out);
     }
-    let superseded = release::superseded(core, None, &changes);
+    let superseded = supersession::superseded(core, None, &changes);
     if !changes.is_empty() {
         seq = core.commit(now, changes, out).0;
     }
     let whose = (request.aor.as_slice(), request.aor_hash);
-    release::supersede(core, now, whose, superseded, out);
+    supersession::supersede(core, now, whose, superseded, out);
     let own: SmallVec<[BindingId; 2]> = staying.iter().flatten().copied().collect();
     evict(core, now, request, &own, out);
     Some((seq, staying))

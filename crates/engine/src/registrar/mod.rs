@@ -39,6 +39,7 @@ pub(crate) mod request;
 mod settlement;
 mod siblings;
 mod spending;
+mod supersession;
 pub mod terms;
 pub(crate) mod tombstone;
 mod verdict;

@@ -5,6 +5,7 @@ use sip::header::list::Elements;
 use sip::header::name_addr::NameAddr;
 use sip::{Message, Name, Patch};
 
+use crate::registrar::address::Address;
 use crate::registrar::outgoing::without_first;
 use crate::registrar::reply::tag_of;
 
@@ -30,6 +31,35 @@ pub(crate) fn write_proxied(
         replace_contacts(&mut patch, response, contacts);
     }
     patch.write(out);
+}
+
+/// Appends the answer to a `request` that was proxied with a Path through us, which a main registrar
+/// that repeats it (RFC 3327 §5.3) says to us and not to the device.
+pub(crate) fn write_with_path(
+    response: &Message<'_>,
+    request: &Message<'_>,
+    address: &Address<'_>,
+    out: &mut Vec<u8>,
+) {
+    let mut bare = Vec::with_capacity(response.bytes().len());
+    let mut patch = Patch::new(response);
+    for path in response.headers_named(Name::Path) {
+        let mut kept = Vec::new();
+        for value in Elements::of(path.value).filter(|value| !address.leads_here(value)) {
+            if !kept.is_empty() {
+                kept.extend_from_slice(b", ");
+            }
+            kept.extend_from_slice(value);
+        }
+        match kept.is_empty() {
+            true => patch.remove_header(&path),
+            false => patch.replace_value(&path, &kept),
+        }
+    }
+    patch.write(&mut bare);
+    if let Ok(bare) = Message::parse(&bare) {
+        write_proxied(&bare, request, None, out);
+    }
 }
 
 /// R19: the device reads the names that it wrote itself.

@@ -18,7 +18,7 @@ use crate::hop::{self, Hop};
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::keys::Keys;
 use crate::limits;
-use crate::location::{Binding, Change, ContactText, Lease, Op};
+use crate::location::{Binding, ContactText, Lease};
 use crate::output::Outbox;
 use crate::policy::Policy;
 use crate::registrar::address::Address;
@@ -83,101 +83,6 @@ pub(crate) fn begin(
     }
 }
 
-/// The bindings, as they are, of which changes that were accepted on the lease `spoken` may leave
-/// another behind at the main registrar.
-pub(super) fn superseded(
-    core: &Core,
-    spoken: Option<LeaseId>,
-    changes: &[Change],
-) -> Vec<Box<Binding>> {
-    let changed = changes.iter().filter_map(|change| match &change.op {
-        Op::Register(registration) => {
-            let held = core.table.binding(registration.binding)?;
-            (held.lease.id != registration.lease.id).then_some(held)
-        }
-        Op::Remove { binding, .. } => {
-            let held = core.table.binding(*binding)?;
-            spoken
-                .filter(|spoken| *spoken != held.lease.id)
-                .map(|_| held)
-        }
-        _ => None,
-    });
-    changed
-        .filter(|held| held.lease.terms.is_leased())
-        .map(|held| Box::new(held.clone()))
-        .collect()
-}
-
-/// Gives back the leases that bindings had before, unless the main registrar knows the new one by
-/// the same Contact.
-pub(super) fn supersede(
-    core: &mut Core,
-    now: Now,
-    (aor, hash): (&[u8], AorHash),
-    superseded: Vec<Box<Binding>>,
-    out: &mut Outbox,
-) {
-    for binding in superseded {
-        let lease = binding.lease;
-        let kept = core
-            .table
-            .binding(binding.id)
-            .is_some_and(|held| same_contact(core, aor, held, &binding));
-        if kept || lease.until <= now.mono || is_shared_still(core, hash, &lease) {
-            continue;
-        }
-        let claim = Claim {
-            binding: binding.id,
-            hold: Hold::Superseded(binding),
-        };
-        let conversation = opening(now, (aor.into(), hash), lease, claim);
-        if let Some(id) = core.conversations.begin(conversation) {
-            line_up(core, id);
-        }
-    }
-    pump(core, now, out);
-}
-
-/// Whether two states of a binding are one contact to the main registrar.
-fn same_contact(core: &Core, aor: &[u8], one: &Binding, other: &Binding) -> bool {
-    let of = |binding: &Binding| {
-        let lease = &binding.lease;
-        contact_at(
-            core,
-            core.policy_at(lease.settings),
-            aor,
-            (binding.id, lease),
-        )
-    };
-    !one.lease.terms.is_local() && of(one) == of(other)
-}
-
-/// Whether the main registrar holds a lease under the name that policy gives it now.
-pub(super) fn is_up_to_date(core: &Core, aor: &[u8], binding: &Binding) -> bool {
-    let lease = &binding.lease;
-    if lease.settings == core.settings.present() {
-        return true;
-    }
-    let of = |policy| contact_at(core, policy, aor, (binding.id, lease));
-    of(core.policy_at(lease.settings)) == of(&core.policy)
-}
-
-/// What a binding is called at the main registrar: the AoR and our Contact. A device's own Contact is
-/// not ours to compare.
-fn contact_at(
-    core: &Core,
-    policy: &Policy,
-    aor: &[u8],
-    (binding, lease): (BindingId, &Lease),
-) -> Vec<u8> {
-    let mut text = policy.upstream_aor(aor).to_vec();
-    let address = Address::new(policy, &core.keys, lease.terms, aor);
-    let advertise = hop::advertised(policy, lease.node);
-    address.write(advertise, (binding, b""), &mut text);
-    text
-}
-
 /// With `path` insertion: whether another device of the AoR has the same Contact, which is therefore
 /// not to be removed at the main registrar.
 fn is_held_by_another(core: &Core, hash: AorHash, (binding, lease): (&Binding, LeaseId)) -> bool {
@@ -190,7 +95,7 @@ fn is_held_by_another(core: &Core, hash: AorHash, (binding, lease): (&Binding, L
 }
 
 /// A conversation by which a lease is given back.
-fn opening(
+pub(super) fn opening(
     now: Now,
     (aor, hash): (Box<[u8]>, AorHash),
     lease: Lease,
@@ -322,7 +227,7 @@ pub(super) fn queue(core: &mut Core, now: Now, id: ConversationId, out: &mut Out
 
 /// Nobody stands in line twice, and those that ended while they stood there are sent away when
 /// they are the greater part, so that the line is never much longer than there are conversations.
-fn line_up(core: &mut Core, id: ConversationId) {
+pub(super) fn line_up(core: &mut Core, id: ConversationId) {
     let Some(conversation) = core.conversations.get_mut(id) else {
         return;
     };
@@ -426,9 +331,7 @@ fn say(
     conversation.node = node;
     conversation.cseq = asking::next_cseq(spent);
     let conversation = core.conversations.get(id)?;
-    let owed = conversation.claims.iter().find_map(|c| c.hold.owed());
-    let settings = owed.map_or(core.settings.present(), |binding| binding.lease.settings);
-    let then = core.policy_at(settings);
+    let then = policy_of(core, conversation);
     let bytes = write(conversation, &core.keys, then, (&hop, credentials));
     let give_up_at = now.mono.plus(policy.upstream.deadline);
     hop.send(
@@ -439,6 +342,15 @@ fn say(
         out,
     )
     .ok()
+}
+
+/// The policy under which what a conversation gives back was granted.
+fn policy_of<'c>(core: &'c Core, conversation: &Conversation) -> &'c Policy {
+    let mut owed = conversation.claims.iter().filter_map(|c| c.hold.owed());
+    match owed.next() {
+        Some(binding) => core.policy_at(binding.lease.settings),
+        None => &core.policy,
+    }
 }
 
 fn write(
@@ -547,9 +459,7 @@ fn answer_challenge(
         return false;
     };
     let mut target = Vec::with_capacity(64);
-    let owed = conversation.claims.iter().find_map(|c| c.hold.owed());
-    let settings = owed.map_or(core.settings.present(), |binding| binding.lease.settings);
-    let then = core.policy_at(settings);
+    let then = policy_of(core, conversation);
     Removal::write_target(&then.upstream_aor(&conversation.aor), &mut target);
     let known = &policy.upstream.credentials;
     let Some(answer) = auth::answer(response, "REGISTER", &target, known, cnonce) else {

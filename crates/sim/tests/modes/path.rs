@@ -343,3 +343,19 @@ fn r3_r9_two_devices_with_one_private_contact_do_not_take_each_others_registrati
         .collect();
     assert_eq!(held, world.tokens(ALICE), "both sides agree");
 }
+
+#[test]
+fn r7_in_mirror_the_way_through_us_is_not_the_devices_to_know() {
+    let (mut world, mut alice) = settled(Mode::Mirror);
+    world.main().personality.extra = vec![
+        "Path: <sip:aaaaaaaaaaaaaaaaaaaaaaaaaa@192.0.2.1:5060;lr>, <sip:edge.example.org;lr>"
+            .to_owned(),
+    ];
+    let answer = world.registered(&mut alice);
+    let foreign = answer.all("Path").join(", ");
+    assert!(foreign.contains("edge.example.org"), "{foreign}");
+    let own = world.main().last().value("Path").expect("there is one");
+    world.main().personality.extra = vec![format!("Path: {own}")];
+    let answer = world.registered(&mut alice);
+    assert!(answer.all("Path").is_empty(), "{}", answer.text());
+}
