@@ -1,9 +1,9 @@
 //! Promises: none beyond what is usable of a lease, no lease longer than granted (R4), and none
 //! that the store could not repeat after a crash (ADR 0007).
 
-use engine::Mono;
 use engine::command::BindingView;
 use engine::policy::Mode;
+use engine::{BindingId, Mono};
 
 use super::{Leg, Passing, Shadow, Sight, seconds};
 use crate::store::Row;
@@ -11,6 +11,9 @@ use crate::store::Row;
 /// Milliseconds that an answer may wait for the store and still be sent as it was written: the
 /// margin of a lease is longer.
 const FRESH: u64 = 1_000;
+
+/// Longest margin of a lease, in seconds, and a moment.
+const LONGEST_MARGIN: u32 = 31;
 
 /// A 200 promises no more than the leases carry, and its receiver no more than the store knows.
 pub(super) fn of_answer(
@@ -123,16 +126,44 @@ pub(super) fn of_binding(
     }
 }
 
-/// At a crash: who was told of a promise that still runs is in the store.
-pub(super) fn survive(aor: &str, shadow: &Shadow, sight: Sight<'_>) -> Result<(), String> {
+/// A promise that must survive a crash.
+#[derive(Debug)]
+pub(super) struct Owed {
+    aor: String,
+    id: BindingId,
+    contact: String,
+}
+
+/// At a crash: what was promised to anybody, and still runs, is in the store.
+pub(super) fn owed(aor: &str, shadow: &Shadow, sight: Sight<'_>) -> Result<Vec<Owed>, String> {
+    let mut owed = Vec::new();
     for binding in sight.rig.bindings(aor) {
-        let told = shadow.was_told(binding.id);
-        if told && sight.rig.store().row(binding.id).is_none() {
+        if !shadow.was_told(binding.id) {
+            continue;
+        }
+        let Some(row) = sight.rig.store().row(binding.id) else {
             return Err(format!(
-                "the promise to {} did not survive",
+                "the promise to {} is not in the store",
                 binding.contact
             ));
+        };
+        if row.lease_until > sight.rig.now().plus_seconds(LONGEST_MARGIN) {
+            owed.push(Owed {
+                aor: aor.to_owned(),
+                id: binding.id,
+                contact: row.contact.clone(),
+            });
         }
     }
-    Ok(())
+    Ok(owed)
+}
+
+/// After it: what was owed is bound.
+pub(super) fn survived(owed: &Owed, sight: Sight<'_>) -> Result<(), String> {
+    let bindings = sight.rig.bindings(&owed.aor);
+    let mut own = bindings.iter().filter(|binding| binding.id == owed.id);
+    match own.any(|binding| binding.contact == owed.contact) {
+        true => Ok(()),
+        false => Err(format!("the promise to {} did not survive", owed.contact)),
+    }
 }

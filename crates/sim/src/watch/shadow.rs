@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::policy::{FlowMatch, Mode};
-use engine::{BindingId, Mono, Seconds};
+use engine::{BindingId, Mono, Row, Seconds};
 
 use super::{Passing, Sight};
 use crate::digest;
@@ -35,11 +35,20 @@ pub struct Shadow {
     proved_from: BTreeSet<(String, IpAddr)>,
     /// Highest CSeq that was answered 200, by Call-ID.
     heights: BTreeMap<String, u32>,
+    /// Call-ID of the last registration of a contact that was answered 200, by AoR and contact.
+    voices: BTreeMap<(String, String), String>,
     /// Nonces that we issued ourselves.
     nonces: BTreeSet<String>,
     /// AoRs of which somebody who had proved nothing took all back: that holds up nobody, and what
     /// was accepted meanwhile is in doubt until it is asked for again (R8).
     doubtful: BTreeSet<String>,
+    /// Our last REGISTER for a leg, by the leg's branch.
+    forwarded: BTreeMap<String, String>,
+    /// Leases of which a REGISTER found no answer, by handle, and since when that is known: the main
+    /// registrar may have granted anything (R6).
+    unanswered: BTreeMap<String, Mono>,
+    /// The last REGISTER of a device, how many were absorbed before it, and when it came.
+    latest: (String, u64, Mono),
     /// Bindings whose devices were answered 200 since the engine began.
     told: BTreeSet<BindingKey>,
 }
@@ -67,7 +76,7 @@ pub struct Leg {
     /// Its contacts that were bound when it arrived, and still were when it was judged.
     pub bound: Vec<String>,
     /// Whether it came after a later one of its Call-ID had been accepted, of a contact that was
-    /// bound then.
+    /// bound then and had spoken by that Call-ID last.
     pub is_old: bool,
 }
 
@@ -173,9 +182,23 @@ impl Shadow {
         self.doubtful.contains(aor)
     }
 
+    /// Whether what may be held for a handle is unknown: nobody answered when it was asked for last.
+    #[must_use]
+    pub fn is_unanswered(&self, handle: &str) -> bool {
+        self.unanswered.contains_key(handle)
+    }
+
+    /// Whether the last REGISTER of a device has this branch and was absorbed as a pure refresh
+    /// (D13), at once.
+    pub(super) fn was_absorbed(&self, branch: &str, sight: Sight<'_>) -> bool {
+        let (latest, before, at) = &self.latest;
+        latest == branch && absorbed(sight) > *before && sight.rig.now() == *at
+    }
+
     /// A REGISTER of a device arrived.
     pub(super) fn device_asks(&mut self, passing: Passing<'_>, sight: Sight<'_>) {
         let Passing { packet, facts } = passing;
+        self.latest = (facts.branch.clone(), absorbed(sight), sight.rig.now());
         let mode = sight.domain(&facts.aor).mode;
         let at_home = mode == Mode::Standalone && self.knows(facts);
         if let Some(leg) = self.legs.get_mut(&facts.branch) {
@@ -186,6 +209,10 @@ impl Shadow {
             return;
         }
         let later = self.height(&facts.call_id) > facts.cseq;
+        let speaks = |uri: &String| {
+            let key = (facts.aor.clone(), uri.clone());
+            self.voices.get(&key) == Some(&facts.call_id)
+        };
         let bindings = sight.rig.bindings(&facts.aor);
         if facts.star && !bindings.iter().any(|binding| binding.remote == packet.from) {
             self.doubtful.insert(facts.aor.clone());
@@ -203,7 +230,7 @@ impl Shadow {
             verdict: None,
             accepted: at_home,
             answer: None,
-            is_old: later && !bound.is_empty(),
+            is_old: later && bound.iter().any(speaks),
             bound,
         };
         self.legs.insert(facts.branch.clone(), leg);
@@ -220,6 +247,9 @@ impl Shadow {
             at: now,
             answer: None,
         };
+        if let Some(leg) = &facts.leg {
+            self.forwarded.insert(leg.clone(), facts.branch.clone());
+        }
         match self.sent.entry(facts.branch.clone()) {
             Entry::Vacant(place) => {
                 place.insert(sent);
@@ -261,13 +291,30 @@ impl Shadow {
     /// We answered a device.
     pub(super) fn we_answer(&mut self, passing: Passing<'_>, sight: Sight<'_>) {
         let facts = passing.facts;
+        let at_once = facts.status == 200 && self.was_absorbed(&facts.branch, sight);
         let Some(leg) = self.legs.get_mut(&facts.branch) else {
             return;
         };
         leg.answer = Some(facts.status);
+        let forwarded = self.forwarded.get(&facts.branch);
+        if let Some(sent) = forwarded.and_then(|branch| self.sent.get(branch))
+            && sent.answer.is_none()
+            && matches!(facts.status, 200 | 503)
+            && !at_once
+        {
+            let path = sent.facts.paths.first().map(String::as_str);
+            for asked in &sent.facts.contacts {
+                let handle = handle(&asked.uri, path).to_owned();
+                self.unanswered.insert(handle, sight.rig.now());
+            }
+        }
         if facts.status == 200 && leg.facts.wants_something() {
             let height = self.heights.entry(facts.call_id.clone()).or_default();
             *height = facts.cseq.max(*height);
+            for listed in &leg.facts.contacts {
+                let key = (facts.aor.clone(), listed.uri.clone());
+                self.voices.insert(key, facts.call_id.clone());
+            }
             let bindings = sight.rig.bindings(&facts.aor).into_iter();
             let own = bindings.filter(|binding| {
                 let asked = leg.facts.listed(&binding.contact).is_some();
@@ -284,11 +331,28 @@ impl Shadow {
         }
     }
 
-    /// A new engine knows nothing of what was answered.
-    pub(super) fn forget_promises(&mut self) {
+    /// A new engine has begun: it knows of each lease what is durable, and of what was answered and
+    /// not answered nothing.
+    pub(super) fn restart(&mut self, aors: &BTreeSet<String>, sight: Sight<'_>) {
         self.told.clear();
+        self.unanswered.clear();
         self.heights.clear();
-        self.nonces.clear();
+        for aor in aors {
+            for binding in sight.rig.bindings(aor) {
+                let Some(row) = sight.rig.store().row(binding.id) else {
+                    continue;
+                };
+                let durable = Granted {
+                    seconds: row.lease_granted,
+                    until: row.lease_until,
+                };
+                let handle = sight.handle(aor, &binding);
+                let lease = self.leases.entry(handle).or_insert(durable);
+                if lease.until < durable.until {
+                    *lease = durable;
+                }
+            }
+        }
     }
 
     /// What a 2xx grants to the contacts of its request: what it says of each, else what its
@@ -305,6 +369,13 @@ impl Shadow {
             let until = at.plus_seconds(seconds);
             let path = request.paths.first().map(String::as_str);
             let handle = handle(&asked.uri, path).to_owned();
+            if self
+                .unanswered
+                .get(&handle)
+                .is_some_and(|since| *since <= at)
+            {
+                self.unanswered.remove(&handle);
+            }
             let new = Granted { seconds, until };
             let lease = self.leases.entry(handle).or_insert(new);
             if !late || until > lease.until {
@@ -352,6 +423,12 @@ impl Shadow {
             self.nonces.contains(&nonce) && facts.aor.split('@').next() == Some(user.as_str())
         })
     }
+}
+
+/// How many REGISTERs the engine says that it absorbed as pure refreshes.
+fn absorbed(sight: Sight<'_>) -> u64 {
+    let decisions = &sight.rig.engine().counters().decisions;
+    decisions.get(Row::D13 as usize).copied().unwrap_or(0)
 }
 
 fn instance(listed: &Listed) -> Option<&str> {
