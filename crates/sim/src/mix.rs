@@ -17,10 +17,10 @@ use crate::rng::Rng;
 
 /// How often each mode is drawn, in percent.
 const MODES: [(Mode, u64); 4] = [
-    (Mode::Contact, 75),
-    (Mode::Mirror, 25),
-    (Mode::Aor, 0),
-    (Mode::Standalone, 0),
+    (Mode::Contact, 45),
+    (Mode::Mirror, 15),
+    (Mode::Aor, 30),
+    (Mode::Standalone, 10),
 ];
 
 /// What a seed's world is made of.

@@ -6,7 +6,6 @@ use engine::policy::Mode;
 use engine::{BindingId, Mono};
 
 use super::{Leg, Passing, Shadow, Sight, seconds};
-use crate::store::Row;
 
 /// Milliseconds that an answer may wait for the store and still be sent as it was written: the
 /// margin of a lease is longer.
@@ -32,6 +31,9 @@ pub(super) fn of_answer(
         return Ok(());
     }
     let bindings = sight.rig.bindings(&facts.aor);
+    if leg.answer == Some(200) && is_outdated(leg, &bindings, shadow) {
+        return Ok(());
+    }
     let composed = match sight.rig.store().was_late() {
         true => Mono(sight.rig.now().0.saturating_sub(FRESH)),
         false => sight.rig.now(),
@@ -57,11 +59,9 @@ pub(super) fn of_answer(
                 "{uri} is promised {promised} s where {usable} s are usable"
             ));
         }
-        // Of two with one Contact the requester's own is listed first. In `mirror` a transaction
-        // repeats what was said before.
+        // Of two with one Contact the requester's own is listed first.
         let asked = leg.facts.listed(&listed.uri).is_some();
-        let repeated = leg.mode == Mode::Mirror && leg.answer == Some(200);
-        if facts.listed(&listed.uri) != Some(listed) || !asked || repeated {
+        if facts.listed(&listed.uri) != Some(listed) || !asked {
             continue;
         }
         for own in known().filter(|binding| binding.remote == packet.to) {
@@ -77,6 +77,17 @@ pub(super) fn of_answer(
     Ok(())
 }
 
+/// Whether an answer is repeated to a device that has been answered something later, or that
+/// is not bound any more as it was: it waits for it no longer. In `mirror` transactions repeat what
+/// the main registrar said.
+fn is_outdated(leg: &Leg, bindings: &[BindingView], shadow: &Shadow) -> bool {
+    let current = |binding: &BindingView| {
+        let asked = leg.facts.listed(&binding.contact).is_some();
+        asked && shadow.last_word(binding.id) == Some((leg.facts.call_id.as_str(), leg.facts.cseq))
+    };
+    leg.mode == Mode::Mirror || !bindings.iter().any(current)
+}
+
 /// Who is told that he is gone, and was there when he asked, is gone in the store as well. A store
 /// that failed may keep the row of somebody whose end nobody was told of.
 fn removal(passing: Passing<'_>, leg: &Leg, sight: Sight<'_>) -> Result<(), String> {
@@ -85,16 +96,12 @@ fn removal(passing: Passing<'_>, leg: &Leg, sight: Sight<'_>) -> Result<(), Stri
         return Ok(());
     }
     let bindings = sight.rig.bindings(&facts.aor);
-    let lives = |row: &Row| {
-        let mut bindings = bindings.iter();
-        bindings.any(|binding| binding.contact == row.contact && binding.remote == row.remote)
-    };
-    let mut rows = sight.rig.store().rows();
-    let left = rows.find(|row| {
-        let meant = leg.bound.contains(&row.contact);
-        row.aor == facts.aor && row.remote == packet.to && meant && !lives(row)
+    let left = leg.bound.iter().find(|id| {
+        let lives = bindings.iter().any(|binding| binding.id == **id);
+        let row = sight.rig.store().row(**id);
+        !lives && row.is_some_and(|row| row.remote == packet.to)
     });
-    match left {
+    match left.and_then(|id| sight.rig.store().row(*id)) {
         Some(row) => Err(format!(
             "{} has left, and the store does not know",
             row.contact
@@ -138,7 +145,7 @@ pub(super) struct Owed {
 pub(super) fn owed(aor: &str, shadow: &Shadow, sight: Sight<'_>) -> Result<Vec<Owed>, String> {
     let mut owed = Vec::new();
     for binding in sight.rig.bindings(aor) {
-        if !shadow.was_told(binding.id) {
+        if shadow.last_word(binding.id).is_none() {
             continue;
         }
         let Some(row) = sight.rig.store().row(binding.id) else {
@@ -164,6 +171,13 @@ pub(super) fn survived(owed: &Owed, sight: Sight<'_>) -> Result<(), String> {
     let mut own = bindings.iter().filter(|binding| binding.id == owed.id);
     match own.any(|binding| binding.contact == owed.contact) {
         true => Ok(()),
-        false => Err(format!("the promise to {} did not survive", owed.contact)),
+        false => {
+            let row = sight.rig.store().row(owed.id);
+            let left = row.map_or(0, |row| row.lease_until.seconds_after(sight.rig.now()));
+            let contact = &owed.contact;
+            Err(format!(
+                "the promise to {contact} did not survive, its lease has {left} s"
+            ))
+        }
     }
 }
