@@ -2,11 +2,13 @@
 //! `cargo run --release -p midreg-sim --example sweep -- --seeds 20000`.
 //!
 //! `--from N` begins at another seed, `--mode contact|mirror|aor|standalone` draws every mix in one
-//! mode, `--keep-going` does not end at the first failure.
+//! mode, `--keep-going` does not end at the first failure, `--defect NAME` puts a defect into the
+//! engine, to see how soon it is noticed.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use engine::defect::Defect;
 use engine::policy::Mode;
 use midreg_sim::{Mix, Statistics, Story};
 
@@ -19,6 +21,7 @@ struct Plan {
     seeds: u64,
     mode: Option<Mode>,
     keep_going: bool,
+    defect: Option<Defect>,
 }
 
 fn main() -> ExitCode {
@@ -53,7 +56,11 @@ fn sweep(plan: &Plan) -> Vec<u64> {
             Some(mode) => Mix::draw_in(seed, mode),
             None => Mix::draw(seed),
         };
-        match Story::of(mix).tell() {
+        let story = match plan.defect {
+            Some(defect) => Story::of(mix).altered(move |engine| engine.put_in(defect)),
+            None => Story::of(mix),
+        };
+        match story.tell() {
             Ok(outcome) => statistics.add(&outcome),
             Err(failure) if plan.keep_going => {
                 eprintln!("seed {seed:#x}, step {}: {}", failure.step, failure.fault);
@@ -84,6 +91,7 @@ fn plan(mut words: impl Iterator<Item = String>) -> Result<Plan, String> {
         seeds: 20_000,
         mode: None,
         keep_going: false,
+        defect: None,
     };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
@@ -91,6 +99,7 @@ fn plan(mut words: impl Iterator<Item = String>) -> Result<Plan, String> {
             "--from" => plan.from = number(&value()?)?,
             "--seeds" => plan.seeds = number(&value()?)?,
             "--mode" => plan.mode = Some(mode(&value()?)?),
+            "--defect" => plan.defect = Some(defect(&value()?)?),
             "--keep-going" => plan.keep_going = true,
             _ => return Err(format!("{word} is unknown")),
         }
@@ -104,6 +113,13 @@ fn number(text: &str) -> Result<u64, String> {
         None => text.parse(),
     };
     parsed.map_err(|_| format!("{text} is no number"))
+}
+
+fn defect(name: &str) -> Result<Defect, String> {
+    Defect::ALL
+        .into_iter()
+        .find(|defect| format!("{defect:?}") == name)
+        .ok_or_else(|| format!("{name} is no defect"))
 }
 
 fn mode(text: &str) -> Result<Mode, String> {

@@ -5,21 +5,22 @@ use core::fmt;
 use core::time::Duration;
 
 use engine::policy::{
-    Balance, ChallengePolicy, FlowMatch, Insertion, Mode, Overflow, Policy, TooBrief,
+    Balance, ChallengePolicy, Credential, FlowMatch, Insertion, Mode, Overflow, Policy, TooBrief,
 };
 
 use crate::home;
+use crate::main_registrar::PASSWORD;
 use crate::network::Conditions;
-use crate::personality::{Challenges, Keying, Listing, Personality};
+use crate::personality::{Challenges, Keying, Listing, Personality, WrongPassword};
 use crate::policy;
 use crate::rng::Rng;
 
 /// How often each mode is drawn, in percent.
 const MODES: [(Mode, u64); 4] = [
-    (Mode::Contact, 75),
-    (Mode::Mirror, 25),
-    (Mode::Aor, 0),
-    (Mode::Standalone, 0),
+    (Mode::Contact, 45),
+    (Mode::Mirror, 15),
+    (Mode::Aor, 30),
+    (Mode::Standalone, 10),
 ];
 
 /// What a seed's world is made of.
@@ -39,6 +40,8 @@ pub struct Mix {
     pub listing: Listing,
     /// When phones show credentials.
     pub credentials: Shown,
+    /// By what midreg speaks for itself.
+    pub authority: Authority,
     /// The network between phones and us.
     pub devices: Conditions,
     /// The network between us and the main registrar.
@@ -64,6 +67,17 @@ pub enum Main {
     FreeSwitch(Keying),
     /// Asterisk.
     Asterisk,
+}
+
+/// By what midreg speaks for itself to a main registrar that asks everybody for proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// By nothing.
+    None,
+    /// It is trusted at an address of its own.
+    Address,
+    /// It has credentials of its own.
+    Credentials,
 }
 
 /// When phones show credentials.
@@ -190,19 +204,25 @@ impl Mix {
     fn draw_from(seed: u64, mode: Mode, rng: &mut Rng) -> Self {
         let nodes = match mode {
             Mode::Standalone => 0,
-            _ => 1 + u16::from(rng.chance(20)),
+            _ => 1 + u16::from(rng.chance(15)),
         };
-        let challenges = match rng.chance(60) || mode == Mode::Standalone {
+        let challenges = match rng.chance(65) || mode == Mode::Standalone {
             true => Challenges::Always,
             false => Challenges::Never,
+        };
+        let authority = match challenges {
+            Challenges::Never => Authority::None,
+            Challenges::Always => {
+                [Authority::None, Authority::Address, Authority::Credentials][rng.index(3)]
+            }
         };
         let main = main(rng, mode);
         let (aors, phones) = crowd(rng, mode, main);
         let calm = rng.chance(25);
         let troubles = Trouble::ALL.into_iter().filter(|trouble| {
             let apart = nodes > 0 || !trouble.is_upstream();
-            let fit = apart && !(calm && trouble.divides()) && trouble.suits(main);
-            rng.chance(if calm { 20 } else { 35 }) && fit
+            let fit = apart && !(calm && trouble.divides());
+            rng.chance(trouble.share(calm)) && fit
         });
         let troubles: Vec<Trouble> = troubles.collect();
         let listing = listing(rng, mode, main, &troubles);
@@ -218,12 +238,13 @@ impl Mix {
             challenges,
             listing,
             credentials: [Shown::WhenAsked, Shown::Always][rng.index(2)],
+            authority,
             devices: conditions(rng),
             upstream,
             aors,
             phones,
             troubles,
-            policy: draw_policy(rng, mode, nodes, challenges),
+            policy: authorised(draw_policy(rng, mode, nodes, challenges), authority),
         }
     }
 
@@ -247,12 +268,22 @@ impl Mix {
     /// may stay behind.
     #[must_use]
     pub fn leaves_no_ghosts(&self) -> bool {
-        self.challenges == Challenges::Never
-            && self.credentials == Shown::Always
-            && self.nodes == 1
+        let free = match self.challenges {
+            Challenges::Never => self.credentials == Shown::Always,
+            Challenges::Always => self.authority != Authority::None,
+        };
+        free && self.nodes == 1
             && matches!(self.mode, Mode::Contact | Mode::Aor)
             && !self.has(Trouble::Crash)
-            && !self.has(Trouble::Ban)
+            && !self.sends_away()
+    }
+
+    /// Whether the main registrar may refuse somebody for good whose contact it goes on holding: who
+    /// is refused so is given up without another word (R16).
+    fn sends_away(&self) -> bool {
+        let wrong_password = self.personality().wrong_password;
+        let asks = self.challenges == Challenges::Always;
+        self.has(Trouble::Ban) || (asks && wrong_password == WrongPassword::Forbidden)
     }
 
     /// How a main registrar of this mix behaves on a good day.
@@ -267,6 +298,7 @@ impl Mix {
         Personality {
             challenges: self.challenges,
             listing: self.listing,
+            trusts: (self.authority == Authority::Address).then(policy::control),
             ..personality
         }
     }
@@ -280,6 +312,7 @@ impl Mix {
             format!("main {:?}", self.main),
             format!("challenges {:?}", self.challenges),
             format!("credentials {:?}", self.credentials),
+            format!("authority {:?}", self.authority),
             format!("listing {:?}", self.listing),
             format!("phones {}", self.phones.len()),
             format!(
@@ -315,10 +348,13 @@ impl Mix {
 }
 
 impl Trouble {
-    /// Whether it may befall midreg before such a main registrar. An engine that has lost its leases
-    /// gives the same contacts other Call-IDs: where these are what counts, each is held twice.
-    fn suits(self, main: Main) -> bool {
-        self != Self::Crash || main != Main::FreeSwitch(Keying::CallId)
+    /// How many mixes it is in, in percent. What takes rare company to do harm comes more often.
+    const fn share(self, calm: bool) -> u64 {
+        match self {
+            Self::Muteness => 60,
+            _ if calm => 20,
+            _ => 35,
+        }
     }
 
     /// Whether it is one of the main registrar.
@@ -430,6 +466,22 @@ fn quality(conditions: &Conditions) -> &'static str {
     }
 }
 
+/// A policy by which midreg may speak for itself so.
+fn authorised(mut policy: Policy, authority: Authority) -> Policy {
+    match authority {
+        Authority::None => policy,
+        Authority::Address => policy::with_control(policy),
+        Authority::Credentials => {
+            policy.upstream.credentials.push(Credential {
+                realm: Box::default(),
+                user: "midreg".into(),
+                password: PASSWORD.into(),
+            });
+            policy
+        }
+    }
+}
+
 fn draw_policy(rng: &mut Rng, mode: Mode, nodes: u16, challenges: Challenges) -> Policy {
     let mut policy = policy::with(mode, nodes);
     if nodes > 1 && rng.chance(50) {
@@ -437,7 +489,7 @@ fn draw_policy(rng: &mut Rng, mode: Mode, nodes: u16, challenges: Challenges) ->
     }
     let domain = &mut policy.domain;
     domain.insertion = Insertion::Parameter;
-    domain.expires = [7200, 600, 120][rng.index(3)];
+    domain.expires = [7200, 7200, 600, 120][rng.index(4)];
     domain.reauth_interval = [7200, 200][rng.index(2)];
     if challenges == Challenges::Always && rng.chance(20) {
         domain.challenge = ChallengePolicy::Require;

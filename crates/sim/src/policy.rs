@@ -7,6 +7,8 @@ use engine::{ListenerId, Transport};
 
 /// Where midreg is, toward everybody.
 pub const US: &str = "192.0.2.1:5060";
+/// Where midreg speaks for itself, toward main registrars that trust it there.
+pub const CONTROL_AT: &str = "192.0.2.1:5070";
 /// The domain of all AoRs.
 pub const DOMAIN: &str = "example.org";
 
@@ -15,6 +17,9 @@ pub const UDP: ListenerId = ListenerId(0);
 /// Listener for streams.
 pub const TCP: ListenerId = ListenerId(1);
 
+/// Listener for what midreg says for itself, where there is one.
+pub const CONTROL: ListenerId = ListenerId(2);
+
 /// Our address.
 ///
 /// # Panics
@@ -22,6 +27,27 @@ pub const TCP: ListenerId = ListenerId(1);
 #[must_use]
 pub fn us() -> SocketAddr {
     address(US)
+}
+
+/// Our address for what we say for ourselves.
+///
+/// # Panics
+/// Never: the text is an address.
+#[must_use]
+pub fn control() -> SocketAddr {
+    address(CONTROL_AT)
+}
+
+/// The same policy with a listener for what midreg says for itself.
+#[must_use]
+pub fn with_control(mut policy: Policy) -> Policy {
+    policy.listeners.push(Listener {
+        transport: Transport::Udp,
+        advertise: CONTROL_AT.to_owned(),
+        side: Side::Upstream,
+    });
+    policy.upstream.control = Some(CONTROL);
+    policy
 }
 
 /// An address written as text.

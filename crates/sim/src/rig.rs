@@ -13,7 +13,7 @@ use engine::{
 };
 
 use crate::packet::Packet;
-use crate::policy::{TCP, UDP, us};
+use crate::policy::{CONTROL, TCP, UDP, control, us};
 use crate::store::{Store, StoreMode};
 
 /// The secret of all engines of the model world.
@@ -103,6 +103,15 @@ impl Rig {
         self.input(Input::Datagram(Datagram { bytes, flow }));
     }
 
+    /// A message arrives at one of our addresses.
+    pub fn receive(&mut self, packet: &Packet) {
+        if packet.to != control() {
+            return self.send_from(packet.from, &packet.bytes);
+        }
+        let (bytes, flow) = (packet.bytes.as_slice(), Flow::udp(CONTROL, packet.from));
+        self.input(Input::Datagram(Datagram { bytes, flow }));
+    }
+
     /// What comes from this address comes by a stream from now on: a new connection.
     pub fn connect(&mut self, from: SocketAddr) {
         let next = ConnectionId(self.streams.len() as u32 + 1);
@@ -127,18 +136,19 @@ impl Rig {
         &self.policy
     }
 
-    /// The process ends at once, and another begins under the same secret, knowing nothing:
+    /// The process ends at once, and another begins under the same secret with what is durable:
     /// connections are gone, and so is what the store had not settled.
     pub fn crash(&mut self, seed: u64) {
         self.before.push(*self.engine.counters());
         self.store.crash();
-        self.store.begin_anew();
         self.streams.clear();
         self.sent.clear();
         self.engine = engine(self.policy.clone(), seed, self.now);
         if let Some(Alteration(how)) = &self.alteration {
             how(&mut self.engine);
         }
+        let changes = self.store.prefix().to_vec();
+        self.engine.restore(at(self.now), changes);
     }
 
     /// What all engines so far have counted.
@@ -254,7 +264,10 @@ impl Rig {
         for item in outbox.items.drain(..) {
             match item {
                 Output::Transmit(transmit) => self.sent.push(Packet {
-                    from: us(),
+                    from: match transmit.flow.listener {
+                        CONTROL => control(),
+                        _ => us(),
+                    },
                     to: transmit.flow.remote,
                     bytes: outbox.bytes.get(transmit.span).unwrap_or_default().to_vec(),
                 }),

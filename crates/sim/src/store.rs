@@ -6,7 +6,9 @@
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
 
-use engine::{AorHash, BindingId, Change, Input, LeaseId, Mono, Op, PersistBatch, PersistSeq};
+use engine::{
+    AorHash, BindingId, Change, Input, LeaseId, Mono, Op, PersistBatch, PersistSeq, Seconds,
+};
 
 /// How the store treats what it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct Row {
     pub remote: SocketAddr,
     /// Interval that it was promised.
     pub granted: u32,
+    /// What the lease was granted for.
+    pub lease_granted: Seconds,
     /// When the lease ends.
     pub lease_until: Mono,
     /// The lease.
@@ -116,12 +120,6 @@ impl Store {
         self.waiting.clear();
     }
 
-    /// An empty store for an engine that begins anew.
-    pub fn begin_anew(&mut self) {
-        self.rows.clear();
-        self.prefix.clear();
-    }
-
     /// Takes a batch; says at once what the engine is to be told, if it is to be told anything.
     pub fn take(&mut self, batch: PersistBatch) -> Option<Input<'static>> {
         self.batches += 1;
@@ -176,6 +174,7 @@ impl Store {
                     remote: registration.flow.remote,
                     contact: String::from_utf8_lossy(registration.contact.uri()).into_owned(),
                     granted: registration.granted,
+                    lease_granted: registration.lease.granted,
                     lease_until: registration.lease.until,
                     lease: registration.lease.id,
                     hash: registration.aor_hash,

@@ -13,7 +13,7 @@ use crate::main_registrar::{Held, MainRegistrar};
 use crate::network::{Conditions, Link, Network};
 use crate::packet::Packet;
 use crate::phone::Phone;
-use crate::policy::{self, main_address, us};
+use crate::policy::{self, control, main_address, us};
 use crate::rig::Rig;
 use crate::watch::Watch;
 
@@ -324,15 +324,16 @@ impl World {
         self.fingerprint
     }
 
-    /// The engine crashes, and another begins that knows nothing.
+    /// The engine crashes, and another begins with what is durable.
     ///
     /// # Panics
     /// When a promise is lost, unless the alarm is only noted.
     pub fn crash(&mut self, seed: u64) {
-        let verdict = self.watch.crashes(&self.rig);
-        self.judge(verdict);
+        let debts = self.watch.before_crash(&self.rig);
         self.rig.crash(seed);
         self.note("midreg crashes and begins anew");
+        let verdict = debts.and_then(|debts| self.watch.after_crash(&debts, &self.rig));
+        self.judge(verdict);
     }
 
     /// Looks at everything that the engine holds.
@@ -351,9 +352,9 @@ impl World {
     }
 
     fn deliver(&mut self, packet: Packet) {
-        if packet.to == us() {
+        if packet.to == us() || packet.to == control() {
             self.watch.arrived(&packet, &self.rig);
-            self.rig.send_from(packet.from, &packet.bytes);
+            self.rig.receive(&packet);
             return;
         }
         let now = self.rig.now();

@@ -72,7 +72,7 @@ impl Contacts {
             return Err(500);
         }
         let most = personality.max_contacts;
-        if personality.overflow == Overflow::Refuse && self.future_size(asked) > most {
+        if personality.overflow == Overflow::Refuse && self.grows_beyond(most, asked) {
             return Err(403);
         }
         for asked in asked {
@@ -94,8 +94,10 @@ impl Contacts {
                 None => self.0.push(held),
             }
         }
-        let surplus = self.0.len().saturating_sub(most);
-        self.0.drain(..surplus);
+        if personality.overflow == Overflow::DropOldest {
+            let surplus = self.0.len().saturating_sub(most);
+            self.0.drain(..surplus);
+        }
         Ok(())
     }
 
@@ -117,14 +119,17 @@ impl Contacts {
         })
     }
 
-    fn future_size(&self, asked: &[Asked]) -> usize {
+    /// Whether a request adds contacts, and there would be more than so many.
+    fn grows_beyond(&self, most: usize, asked: &[Asked]) -> bool {
         let known = |asked: &Asked| self.0.iter().any(|held| held.uri == asked.uri);
         let new = asked
             .iter()
-            .filter(|asked| asked.expires > 0 && !known(asked));
+            .filter(|asked| asked.expires > 0 && !known(asked))
+            .count();
         let gone = asked
             .iter()
-            .filter(|asked| asked.expires == 0 && known(asked));
-        (self.0.len() + new.count()).saturating_sub(gone.count())
+            .filter(|asked| asked.expires == 0 && known(asked))
+            .count();
+        new > 0 && self.0.len() + new > most + gone
     }
 }

@@ -6,6 +6,8 @@ use crate::mix::{Kind, Shown};
 use crate::packet::Packet;
 use crate::phone::Phone;
 use crate::rng::Rng;
+use std::collections::VecDeque;
+
 use engine::Mono;
 
 /// Milliseconds between the first two copies of a request (RFC 3261 Timer E).
@@ -14,6 +16,9 @@ const T1: u64 = 500;
 const T2: u64 = 4_000;
 /// How long a request is tried (Timer F).
 const TIMER_F: u64 = 32_000;
+
+/// Requests of a phone that others may have heard.
+const MEMORY: usize = 6;
 
 /// A phone that acts by itself.
 #[derive(Debug)]
@@ -31,6 +36,8 @@ pub(super) struct Actor {
     pub(super) purpose: Purpose,
     /// Challenges answered for the present wish.
     answered: u32,
+    /// What it said last, oldest first.
+    pub(super) said: VecDeque<Vec<u8>>,
     /// 200s that it had to a registration.
     pub(super) successes: u32,
 }
@@ -72,6 +79,7 @@ impl Actor {
             shown,
             purpose: Purpose::Stay,
             answered: 0,
+            said: VecDeque::new(),
             successes: 0,
         }
     }
@@ -118,6 +126,10 @@ impl Actor {
 
     /// It sends this now, whatever it was about.
     pub(super) fn ask(&mut self, now: Mono, bytes: Vec<u8>) -> Vec<u8> {
+        if self.said.len() == MEMORY {
+            self.said.pop_front();
+        }
+        self.said.push_back(bytes.clone());
         let packet = Packet {
             from: self.phone.address,
             to: self.phone.address,

@@ -45,15 +45,22 @@ pub(super) fn agreement(story: &mut Story) -> Result<(), String> {
     let aors = aors(story);
     for aor in &aors {
         bound_is_held(story, aor)?;
-        if story.mix.leaves_no_ghosts() {
-            held_is_bound(story, aor)?;
-        }
     }
+    no_ghosts(story)?;
     let totals = story.world.rig.totals();
     match totals.held_replies {
         0 => Ok(()),
         _ => Err(format!("answers still wait for the store: {totals:?}")),
     }
+}
+
+/// Peace: where we may take back what we registered, nothing is held for nobody.
+pub(super) fn no_ghosts(story: &Story) -> Result<(), String> {
+    if !story.mix.leaves_no_ghosts() {
+        return Ok(());
+    }
+    let aors = aors(story);
+    aors.iter().try_for_each(|aor| held_is_bound(story, aor))
 }
 
 /// What names each phone to the main registrars at present.

@@ -31,8 +31,11 @@ pub use outcome::{Failure, Outcome, Tally};
 
 /// Actions of the stormy part.
 const STEPS: u64 = 50;
-/// Seconds of peace after it: more than any phone takes between two refreshes, several times over.
-const PEACE: u64 = 900;
+/// Seconds of peace after which whatever midreg wanted to take back is taken back: its longest
+/// pause between two tries, and the last try's own time.
+const RELIEF: u64 = 340;
+/// Seconds of peace after that: more than any phone takes between two refreshes.
+const PEACE: u64 = 560;
 /// Seconds after which who died is dead: longer than anybody is promised.
 const FAREWELL: u64 = 400;
 
@@ -100,6 +103,8 @@ impl Story {
     fn acts(&mut self) -> Result<(), String> {
         self.storm()?;
         self.mend();
+        self.live(Duration::from_secs(RELIEF))?;
+        checks::no_ghosts(self)?;
         self.live(Duration::from_secs(PEACE))?;
         checks::agreement(self)?;
         self.farewell()?;
@@ -147,7 +152,9 @@ impl Story {
             // What nobody takes back fills the places of those who live.
             main.personality.max_contacts = usize::MAX;
         }
-        if self.mix.has(Trouble::MainRestart) || self.mix.has(Trouble::Crowding) {
+        // What the main registrar dropped unheard, and what a crash made midreg forget to ask about.
+        let unheard = [Trouble::MainRestart, Trouble::Crowding, Trouble::Crash];
+        if unheard.iter().any(|trouble| self.mix.has(*trouble)) {
             accident::resync(self);
         }
         let now = self.world.now();

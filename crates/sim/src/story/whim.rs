@@ -131,16 +131,17 @@ fn act(story: &mut Story, at: usize, whim: Whim) -> Option<Vec<u8>> {
 pub(super) fn impersonate(story: &mut Story) {
     let at = story.rng.index(story.actors.len());
     let (number, port) = (story.rng.below(1_000), 1024 + story.rng.below(60_000));
-    let said = story.actors[at].phone.again();
-    let said = String::from_utf8_lossy(&said).into_owned();
+    let said = &story.actors[at].said;
+    let Some(said) = said.get(story.rng.index(said.len())) else {
+        return;
+    };
+    let said = String::from_utf8_lossy(said).into_owned();
     let lines = said
         .split("\r\n")
         .filter(|line| !line.starts_with("Authorization"));
     let mut words = lines.collect::<Vec<_>>().join("\r\n");
     words = words.replace("z9hG4bK", &format!("z9hG4bKstranger{number}."));
-    if !words.is_empty() {
-        story.world.note(format!("a stranger repeats phone {at}"));
-        let from = address(&format!("198.51.100.{}:{port}", 200 + at));
-        story.world.send(from, words.as_bytes());
-    }
+    story.world.note(format!("a stranger repeats phone {at}"));
+    let from = address(&format!("198.51.100.{}:{port}", 200 + at));
+    story.world.send(from, words.as_bytes());
 }

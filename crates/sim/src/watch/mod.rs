@@ -51,6 +51,10 @@ pub struct Watch {
     touched: BTreeSet<String>,
 }
 
+/// What an engine owes to devices when it crashes.
+#[derive(Debug, Default)]
+pub struct Debts(Vec<promises::Owed>);
+
 /// What can be seen at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sight<'w> {
@@ -130,6 +134,7 @@ impl Watch {
         if facts.register && facts.is_final() {
             answers::lists_the_requester(passing, &self.shadow)?;
             proof::of_answer(passing, &self.shadow, sight)?;
+            proof::of_refresh(passing, &self.shadow, sight)?;
             promises::of_answer(passing, &self.shadow, sight)?;
             self.endings.answered(passing, &self.shadow, sight)?;
             self.shadow.we_answer(passing, sight);
@@ -154,19 +159,33 @@ impl Watch {
         self.aors.iter().try_for_each(|aor| self.look_at(aor, rig))
     }
 
-    /// The engine crashed: another begins that knows nothing.
+    /// The engine is about to crash: what it owes.
+    ///
+    /// # Errors
+    /// What was promised and is not durable.
+    pub fn before_crash(&self, rig: &Rig) -> Result<Debts, String> {
+        let keys = &self.keys;
+        let sight = Sight { rig, keys };
+        let mut debts = Vec::new();
+        for aor in &self.aors {
+            debts.extend(promises::owed(aor, &self.shadow, sight)?);
+        }
+        Ok(Debts(debts))
+    }
+
+    /// Another engine has begun, with what was durable.
     ///
     /// # Errors
     /// What was promised and is lost.
-    pub fn crashes(&mut self, rig: &Rig) -> Result<(), String> {
+    pub fn after_crash(&mut self, debts: &Debts, rig: &Rig) -> Result<(), String> {
         let keys = &self.keys;
         let sight = Sight { rig, keys };
-        for aor in &self.aors {
-            promises::survive(aor, &self.shadow, sight)?;
-        }
         self.endings = Endings::default();
-        self.shadow.forget_promises();
-        Ok(())
+        self.shadow.restart(&self.aors, sight);
+        debts
+            .0
+            .iter()
+            .try_for_each(|owed| promises::survived(owed, sight))
     }
 
     /// The token of a binding, as it stands in a Contact upstream.

@@ -1,16 +1,18 @@
 //! Promises: none beyond what is usable of a lease, no lease longer than granted (R4), and none
 //! that the store could not repeat after a crash (ADR 0007).
 
-use engine::Mono;
 use engine::command::BindingView;
 use engine::policy::Mode;
+use engine::{BindingId, Mono};
 
 use super::{Leg, Passing, Shadow, Sight, seconds};
-use crate::store::Row;
 
 /// Milliseconds that an answer may wait for the store and still be sent as it was written: the
 /// margin of a lease is longer.
 const FRESH: u64 = 1_000;
+
+/// Longest margin of a lease, in seconds, and a moment.
+const LONGEST_MARGIN: u32 = 31;
 
 /// A 200 promises no more than the leases carry, and its receiver no more than the store knows.
 pub(super) fn of_answer(
@@ -29,6 +31,9 @@ pub(super) fn of_answer(
         return Ok(());
     }
     let bindings = sight.rig.bindings(&facts.aor);
+    if leg.answer == Some(200) && is_outdated(leg, &bindings, shadow) {
+        return Ok(());
+    }
     let composed = match sight.rig.store().was_late() {
         true => Mono(sight.rig.now().0.saturating_sub(FRESH)),
         false => sight.rig.now(),
@@ -54,11 +59,9 @@ pub(super) fn of_answer(
                 "{uri} is promised {promised} s where {usable} s are usable"
             ));
         }
-        // Of two with one Contact the requester's own is listed first. In `mirror` a transaction
-        // repeats what was said before.
+        // Of two with one Contact the requester's own is listed first.
         let asked = leg.facts.listed(&listed.uri).is_some();
-        let repeated = leg.mode == Mode::Mirror && leg.answer == Some(200);
-        if facts.listed(&listed.uri) != Some(listed) || !asked || repeated {
+        if facts.listed(&listed.uri) != Some(listed) || !asked {
             continue;
         }
         for own in known().filter(|binding| binding.remote == packet.to) {
@@ -74,6 +77,17 @@ pub(super) fn of_answer(
     Ok(())
 }
 
+/// Whether an answer is repeated to a device that has been answered something later, or that
+/// is not bound any more as it was: it waits for it no longer. In `mirror` transactions repeat what
+/// the main registrar said.
+fn is_outdated(leg: &Leg, bindings: &[BindingView], shadow: &Shadow) -> bool {
+    let current = |binding: &BindingView| {
+        let asked = leg.facts.listed(&binding.contact).is_some();
+        asked && shadow.last_word(binding.id) == Some((leg.facts.call_id.as_str(), leg.facts.cseq))
+    };
+    leg.mode == Mode::Mirror || !bindings.iter().any(current)
+}
+
 /// Who is told that he is gone, and was there when he asked, is gone in the store as well. A store
 /// that failed may keep the row of somebody whose end nobody was told of.
 fn removal(passing: Passing<'_>, leg: &Leg, sight: Sight<'_>) -> Result<(), String> {
@@ -82,16 +96,12 @@ fn removal(passing: Passing<'_>, leg: &Leg, sight: Sight<'_>) -> Result<(), Stri
         return Ok(());
     }
     let bindings = sight.rig.bindings(&facts.aor);
-    let lives = |row: &Row| {
-        let mut bindings = bindings.iter();
-        bindings.any(|binding| binding.contact == row.contact && binding.remote == row.remote)
-    };
-    let mut rows = sight.rig.store().rows();
-    let left = rows.find(|row| {
-        let meant = leg.bound.contains(&row.contact);
-        row.aor == facts.aor && row.remote == packet.to && meant && !lives(row)
+    let left = leg.bound.iter().find(|id| {
+        let lives = bindings.iter().any(|binding| binding.id == **id);
+        let row = sight.rig.store().row(**id);
+        !lives && row.is_some_and(|row| row.remote == packet.to)
     });
-    match left {
+    match left.and_then(|id| sight.rig.store().row(*id)) {
         Some(row) => Err(format!(
             "{} has left, and the store does not know",
             row.contact
@@ -123,16 +133,51 @@ pub(super) fn of_binding(
     }
 }
 
-/// At a crash: who was told of a promise that still runs is in the store.
-pub(super) fn survive(aor: &str, shadow: &Shadow, sight: Sight<'_>) -> Result<(), String> {
+/// A promise that must survive a crash.
+#[derive(Debug)]
+pub(super) struct Owed {
+    aor: String,
+    id: BindingId,
+    contact: String,
+}
+
+/// At a crash: what was promised to anybody, and still runs, is in the store.
+pub(super) fn owed(aor: &str, shadow: &Shadow, sight: Sight<'_>) -> Result<Vec<Owed>, String> {
+    let mut owed = Vec::new();
     for binding in sight.rig.bindings(aor) {
-        let told = shadow.was_told(binding.id);
-        if told && sight.rig.store().row(binding.id).is_none() {
+        if shadow.last_word(binding.id).is_none() {
+            continue;
+        }
+        let Some(row) = sight.rig.store().row(binding.id) else {
             return Err(format!(
-                "the promise to {} did not survive",
+                "the promise to {} is not in the store",
                 binding.contact
             ));
+        };
+        if row.lease_until > sight.rig.now().plus_seconds(LONGEST_MARGIN) {
+            owed.push(Owed {
+                aor: aor.to_owned(),
+                id: binding.id,
+                contact: row.contact.clone(),
+            });
         }
     }
-    Ok(())
+    Ok(owed)
+}
+
+/// After it: what was owed is bound.
+pub(super) fn survived(owed: &Owed, sight: Sight<'_>) -> Result<(), String> {
+    let bindings = sight.rig.bindings(&owed.aor);
+    let mut own = bindings.iter().filter(|binding| binding.id == owed.id);
+    match own.any(|binding| binding.contact == owed.contact) {
+        true => Ok(()),
+        false => {
+            let row = sight.rig.store().row(owed.id);
+            let left = row.map_or(0, |row| row.lease_until.seconds_after(sight.rig.now()));
+            let contact = &owed.contact;
+            Err(format!(
+                "the promise to {contact} did not survive, its lease has {left} s"
+            ))
+        }
+    }
 }

@@ -5,8 +5,9 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine::command::BindingView;
 use engine::policy::{FlowMatch, Mode};
-use engine::{BindingId, Mono, Seconds};
+use engine::{BindingId, Mono, Row, Seconds};
 
 use super::{Passing, Sight};
 use crate::digest;
@@ -33,15 +34,20 @@ pub struct Shadow {
     /// Flows on which something was accepted for an AoR.
     proved: BTreeSet<(String, SocketAddr)>,
     proved_from: BTreeSet<(String, IpAddr)>,
-    /// Highest CSeq that was answered 200, by Call-ID.
-    heights: BTreeMap<String, u32>,
+    /// Call-ID and CSeq of the last registration that was answered 200, by binding.
+    last_words: BTreeMap<BindingKey, (String, u32)>,
     /// Nonces that we issued ourselves.
     nonces: BTreeSet<String>,
     /// AoRs of which somebody who had proved nothing took all back: that holds up nobody, and what
     /// was accepted meanwhile is in doubt until it is asked for again (R8).
     doubtful: BTreeSet<String>,
-    /// Bindings whose devices were answered 200 since the engine began.
-    told: BTreeSet<BindingKey>,
+    /// Our last REGISTER for a leg, by the leg's branch.
+    forwarded: BTreeMap<String, String>,
+    /// Leases of which the last REGISTER found no answer, by handle, and when it was sent: the main
+    /// registrar may have granted anything (R6).
+    unanswered: BTreeMap<String, Mono>,
+    /// The last REGISTER of a device, how many were absorbed before it, and when it came.
+    latest: (String, u64, Mono),
 }
 
 /// Slot, place and generation of a binding.
@@ -64,10 +70,9 @@ pub struct Leg {
     pub accepted: bool,
     /// What the device was answered.
     pub answer: Option<u16>,
-    /// Its contacts that were bound when it arrived, and still were when it was judged.
-    pub bound: Vec<String>,
-    /// Whether it came after a later one of its Call-ID had been accepted, of a contact that was
-    /// bound then.
+    /// The bindings of its contacts when it arrived that still were when it was judged.
+    pub bound: Vec<BindingId>,
+    /// Whether it came after a later one of its Call-ID, for a binding whose last word that was.
     pub is_old: bool,
 }
 
@@ -86,6 +91,8 @@ pub struct Granted {
     pub seconds: Seconds,
     /// Until when, counted from when we asked.
     pub until: Mono,
+    /// When we asked.
+    pub asked: Mono,
 }
 
 impl Leg {
@@ -136,10 +143,12 @@ impl Shadow {
         self.leases.get(handle).copied()
     }
 
-    /// The highest CSeq of a Call-ID that was answered 200.
+    /// Call-ID and CSeq of the last registration of a binding that was answered 200, since the engine
+    /// began.
     #[must_use]
-    pub fn height(&self, call_id: &str) -> u32 {
-        self.heights.get(call_id).copied().unwrap_or(0)
+    pub fn last_word(&self, id: BindingId) -> Option<(&str, u32)> {
+        let (call_id, cseq) = self.last_words.get(&key(id))?;
+        Some((call_id, *cseq))
     }
 
     /// Whether a contact of an AoR was ever accepted on this flow.
@@ -161,21 +170,29 @@ impl Shadow {
         }
     }
 
-    /// Whether a binding's device was answered 200 since the engine began.
-    #[must_use]
-    pub fn was_told(&self, id: BindingId) -> bool {
-        self.told.contains(&(id.slot.0, id.index, id.generation))
-    }
-
     /// Whether midreg and the main registrar may disagree about an AoR, and midreg knows it.
     #[must_use]
     pub fn is_doubtful(&self, aor: &str) -> bool {
         self.doubtful.contains(aor)
     }
 
+    /// Whether what may be held for a handle is unknown: nobody answered when it was asked for last.
+    #[must_use]
+    pub fn is_unanswered(&self, handle: &str) -> bool {
+        self.unanswered.contains_key(handle)
+    }
+
+    /// Whether the last REGISTER of a device has this branch and was absorbed as a pure refresh
+    /// (D13), at once.
+    pub(super) fn was_absorbed(&self, branch: &str, sight: Sight<'_>) -> bool {
+        let (latest, before, at) = &self.latest;
+        latest == branch && absorbed(sight) > *before && sight.rig.now() == *at
+    }
+
     /// A REGISTER of a device arrived.
     pub(super) fn device_asks(&mut self, passing: Passing<'_>, sight: Sight<'_>) {
         let Passing { packet, facts } = passing;
+        self.latest = (facts.branch.clone(), absorbed(sight), sight.rig.now());
         let mode = sight.domain(&facts.aor).mode;
         let at_home = mode == Mode::Standalone && self.knows(facts);
         if let Some(leg) = self.legs.get_mut(&facts.branch) {
@@ -185,16 +202,18 @@ impl Shadow {
             }
             return;
         }
-        let later = self.height(&facts.call_id) > facts.cseq;
         let bindings = sight.rig.bindings(&facts.aor);
         if facts.star && !bindings.iter().any(|binding| binding.remote == packet.from) {
             self.doubtful.insert(facts.aor.clone());
         }
-        let bound: Vec<String> = bindings
+        let own: Vec<BindingView> = bindings
             .into_iter()
-            .map(|binding| binding.contact)
-            .filter(|uri| facts.star || facts.listed(uri).is_some())
+            .filter(|binding| facts.star || facts.listed(&binding.contact).is_some())
             .collect();
+        let is_old = own.iter().any(|binding| {
+            let last = self.last_word(binding.id);
+            last.is_some_and(|(call_id, cseq)| call_id == facts.call_id && cseq > facts.cseq)
+        });
         let leg = Leg {
             facts: facts.clone(),
             mode,
@@ -203,8 +222,8 @@ impl Shadow {
             verdict: None,
             accepted: at_home,
             answer: None,
-            is_old: later && !bound.is_empty(),
-            bound,
+            is_old,
+            bound: own.into_iter().map(|binding| binding.id).collect(),
         };
         self.legs.insert(facts.branch.clone(), leg);
         if at_home {
@@ -220,6 +239,9 @@ impl Shadow {
             at: now,
             answer: None,
         };
+        if let Some(leg) = &facts.leg {
+            self.forwarded.insert(leg.clone(), facts.branch.clone());
+        }
         match self.sent.entry(facts.branch.clone()) {
             Entry::Vacant(place) => {
                 place.insert(sent);
@@ -246,7 +268,7 @@ impl Shadow {
             leg.accepted |= facts.status == 200;
             let bindings = sight.rig.bindings(&facts.aor);
             leg.bound
-                .retain(|uri| bindings.iter().any(|binding| binding.contact == *uri));
+                .retain(|id| bindings.iter().any(|binding| binding.id == *id));
         }
         if facts.status != 200 {
             return;
@@ -261,21 +283,39 @@ impl Shadow {
     /// We answered a device.
     pub(super) fn we_answer(&mut self, passing: Passing<'_>, sight: Sight<'_>) {
         let facts = passing.facts;
+        let at_once = facts.status == 200 && self.was_absorbed(&facts.branch, sight);
         let Some(leg) = self.legs.get_mut(&facts.branch) else {
             return;
         };
         leg.answer = Some(facts.status);
+        let forwarded = self.forwarded.get(&facts.branch);
+        if let Some(sent) = forwarded.and_then(|branch| self.sent.get(branch))
+            && sent.answer.is_none()
+            && matches!(facts.status, 200 | 503)
+            && !at_once
+        {
+            let path = sent.facts.paths.first().map(String::as_str);
+            for asked in &sent.facts.contacts {
+                let handle = handle(&asked.uri, path);
+                let since = self.leases.get(handle).map_or(Mono(0), |lease| lease.asked);
+                if since <= sent.at {
+                    self.unanswered.insert(handle.to_owned(), sent.at);
+                }
+            }
+        }
         if facts.status == 200 && leg.facts.wants_something() {
-            let height = self.heights.entry(facts.call_id.clone()).or_default();
-            *height = facts.cseq.max(*height);
             let bindings = sight.rig.bindings(&facts.aor).into_iter();
             let own = bindings.filter(|binding| {
                 let asked = leg.facts.listed(&binding.contact).is_some();
                 asked && binding.remote == passing.packet.to
             });
-            let ids = own.map(|binding| binding.id);
-            self.told
-                .extend(ids.map(|id| (id.slot.0, id.index, id.generation)));
+            for binding in own {
+                let word = (facts.call_id.clone(), facts.cseq);
+                let last = self.last_words.entry(key(binding.id)).or_default();
+                if last.0 != word.0 || last.1 < word.1 {
+                    *last = word;
+                }
+            }
         }
         if facts.status == 401 {
             let challenges = passing.packet.all("WWW-Authenticate");
@@ -284,11 +324,28 @@ impl Shadow {
         }
     }
 
-    /// A new engine knows nothing of what was answered.
-    pub(super) fn forget_promises(&mut self) {
-        self.told.clear();
-        self.heights.clear();
-        self.nonces.clear();
+    /// A new engine has begun: it knows of each lease what is durable, and of what was answered and
+    /// not answered nothing.
+    pub(super) fn restart(&mut self, aors: &BTreeSet<String>, sight: Sight<'_>) {
+        self.last_words.clear();
+        self.unanswered.clear();
+        for aor in aors {
+            for binding in sight.rig.bindings(aor) {
+                let Some(row) = sight.rig.store().row(binding.id) else {
+                    continue;
+                };
+                let durable = Granted {
+                    seconds: row.lease_granted,
+                    until: row.lease_until,
+                    asked: Mono(0),
+                };
+                let handle = sight.handle(aor, &binding);
+                let lease = self.leases.entry(handle).or_insert(durable);
+                if lease.until < durable.until {
+                    *lease = durable;
+                }
+            }
+        }
     }
 
     /// What a 2xx grants to the contacts of its request: what it says of each, else what its
@@ -305,7 +362,18 @@ impl Shadow {
             let until = at.plus_seconds(seconds);
             let path = request.paths.first().map(String::as_str);
             let handle = handle(&asked.uri, path).to_owned();
-            let new = Granted { seconds, until };
+            if self
+                .unanswered
+                .get(&handle)
+                .is_some_and(|since| *since <= at)
+            {
+                self.unanswered.remove(&handle);
+            }
+            let new = Granted {
+                seconds,
+                until,
+                asked: at,
+            };
             let lease = self.leases.entry(handle).or_insert(new);
             if !late || until > lease.until {
                 *lease = new;
@@ -352,6 +420,16 @@ impl Shadow {
             self.nonces.contains(&nonce) && facts.aor.split('@').next() == Some(user.as_str())
         })
     }
+}
+
+const fn key(id: BindingId) -> BindingKey {
+    (id.slot.0, id.index, id.generation)
+}
+
+/// How many REGISTERs the engine says that it absorbed as pure refreshes.
+fn absorbed(sight: Sight<'_>) -> u64 {
+    let decisions = &sight.rig.engine().counters().decisions;
+    decisions.get(Row::D13 as usize).copied().unwrap_or(0)
 }
 
 fn instance(listed: &Listed) -> Option<&str> {

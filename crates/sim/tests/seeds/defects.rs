@@ -73,7 +73,7 @@ fn a_star_that_is_no_barrier_is_noticed() {
 
 #[test]
 fn a_forgotten_unanswered_request_is_noticed() {
-    is_noticed(Defect::ForgetUnanswered, Mode::Contact);
+    is_noticed(Defect::ForgetUnanswered, Mode::Aor);
 }
 
 #[test]
