@@ -321,7 +321,8 @@ impl Binding {
     /// Seconds of the promise that remain.
     #[must_use]
     pub fn remaining(&self, now: Mono) -> Seconds {
-        self.ends_at().seconds_after(now)
+        // After a restart a device has a little longer to show itself than it was promised.
+        self.ends_at().seconds_after(now).min(self.granted)
     }
 
     /// Remembers a decision for `explain`.

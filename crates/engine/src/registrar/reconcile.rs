@@ -33,14 +33,16 @@ pub(crate) fn granted(
     is_own: impl Fn(&[u8]) -> bool,
     asked: Seconds,
 ) -> Grant {
-    let mut listed =
-        response
-            .values(Name::Contact)
-            .filter_map(|value| match Contact::parse(value) {
-                Ok(Contact::Addr(contact)) => Some(contact),
-                _ => None,
-            });
-    let own = listed.find(|contact| is_own(contact.addr.uri));
+    let listed = response
+        .values(Name::Contact)
+        .filter_map(|value| match Contact::parse(value) {
+            Ok(Contact::Addr(contact)) => Some(contact),
+            _ => None,
+        });
+    // Some keep a contact once for each Call-ID: what is left longest holds the calls.
+    let own = listed
+        .filter(|contact| is_own(contact.addr.uri))
+        .max_by_key(|contact| contact.expires.map(|delta| delta.0));
     let standing = match own {
         None if response.has(Name::Contact) => Standing::Doubtful,
         _ => Standing::Good,

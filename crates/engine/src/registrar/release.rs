@@ -29,6 +29,7 @@ use crate::registrar::forward;
 use crate::registrar::outgoing::LeaseVoice;
 use crate::registrar::removal::Removal;
 use crate::registrar::request::{Credentials, RegisterRequest};
+use crate::registrar::supersession::same_lease;
 use crate::registrar::{asking, identity, spending};
 use crate::txn::ClientTxn;
 
@@ -122,9 +123,16 @@ pub(super) fn opening(
     }
 }
 
-/// Whether devices hang on a lease that an AoR's devices share.
+/// Whether devices hang on a lease that an AoR's devices share, or on another that is the same
+/// Contact to the main registrar.
 pub(super) fn is_shared_still(core: &Core, hash: AorHash, lease: &Lease) -> bool {
-    lease.terms.is_shared() && core.table.sharing(hash, lease.id).next().is_some()
+    let Some(record) = core.table.record(hash).filter(|_| lease.terms.is_shared()) else {
+        return false;
+    };
+    record.bindings().any(|held| {
+        held.lease.id == lease.id
+            || (held.lease.terms.is_shared() && same_lease(core, &record.aor, &held.lease, lease))
+    })
 }
 
 /// What is being said on the lease already is said to its end first (R6): the binding is given back
@@ -283,10 +291,9 @@ fn send(core: &mut Core, now: Now, id: ConversationId, out: &mut Outbox) {
 /// returned to this one, or has the same Contact.
 fn is_needed_again(core: &Core, conversation: &Conversation) -> bool {
     let (hash, lease) = (conversation.hash, conversation.lease);
-    let shared = conversation.terms.is_shared() && core.table.sharing(hash, lease).next().is_some();
-    let mut owed = conversation.claims.iter().filter_map(|c| c.hold.owed());
-    shared
-        || owed.any(|binding| {
+    let owed = || conversation.claims.iter().filter_map(|c| c.hold.owed());
+    owed().any(|binding| is_shared_still(core, hash, &binding.lease))
+        || owed().any(|binding| {
             let returned = core
                 .table
                 .binding(binding.id)

@@ -64,6 +64,17 @@ pub(super) fn supersede(
     pump(core, now, out);
 }
 
+/// Whether two leases that an AoR's devices share are one Contact to the main registrar.
+pub(super) fn same_lease(core: &Core, aor: &[u8], one: &Lease, other: &Lease) -> bool {
+    let nobody = BindingId {
+        slot: crate::ids::Slot(0),
+        index: 0,
+        generation: 0,
+    };
+    let of = |lease: &Lease| contact_at(core, core.policy_at(lease.settings), aor, (nobody, lease));
+    one.settings == other.settings || of(one) == of(other)
+}
+
 /// Whether two states of a binding are one contact to the main registrar.
 fn same_contact(core: &Core, aor: &[u8], one: &Binding, other: &Binding) -> bool {
     let of = |binding: &Binding| {
