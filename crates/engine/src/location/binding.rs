@@ -318,11 +318,17 @@ impl Binding {
         }
     }
 
-    /// Seconds of the promise that remain.
+    /// Seconds that it has left.
     #[must_use]
     pub fn remaining(&self, now: Mono) -> Seconds {
-        // After a restart a device has a little longer to show itself than it was promised.
-        self.ends_at().seconds_after(now).min(self.granted)
+        self.ends_at().seconds_after(now)
+    }
+
+    /// What is told of that: after a restart a device has a little longer to show itself than it was
+    /// promised.
+    #[must_use]
+    pub fn promised(&self, now: Mono) -> Seconds {
+        self.remaining(now).min(self.granted)
     }
 
     /// Remembers a decision for `explain`.

@@ -52,7 +52,7 @@ pub(super) fn answer(
         .and_then(|id| core.table.binding_of(request.aor_hash, *id));
     let listing = reply::Listing {
         bindings: &listed,
-        expires: own.map(|binding| binding.remaining(now.mono)),
+        expires: own.map(|binding| binding.promised(now.mono)),
         server: &core.policy.server_header,
         path_support: request.path_support,
     };

@@ -79,13 +79,13 @@ fn restored(
     let listed = listed(core, request, &own);
     for binding in &listed {
         lines.extend_from_slice(b"Contact: ");
-        write_contact(binding, binding.remaining(now.mono), lines);
+        write_contact(binding, binding.promised(now.mono), lines);
         lines.extend_from_slice(b"\r\n");
     }
     let first = own.iter().flatten().find_map(|id| core.table.binding(*id));
     let listing = Listing {
         bindings: &listed,
-        expires: first.map(|binding| binding.remaining(now.mono)),
+        expires: first.map(|binding| binding.promised(now.mono)),
         server: "",
         path_support: request.path_support,
     };

@@ -80,7 +80,7 @@ pub(crate) fn write_ok(
     let mut response = begin(heading, keys, (200, "OK"), out);
     for binding in listing.bindings {
         response.header_with("Contact", |out| {
-            write_contact(binding, binding.remaining(now.mono), out);
+            write_contact(binding, binding.promised(now.mono), out);
         });
     }
     if let Some(path) = listing.own_path() {
