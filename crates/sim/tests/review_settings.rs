@@ -24,8 +24,6 @@ fn with_alias(mut policy: Policy) -> Policy {
     policy
 }
 
-// Fault: accept::on_accepted reads the request again under the new names, so that a binding of one
-// AoR lies at an address of another slot: nobody finds it, and the 200 lists nothing.
 #[test]
 fn r19_another_name_for_the_domain_in_the_middle_of_a_registration() {
     for mode in [Mode::Contact, Mode::Aor, Mode::Mirror] {
@@ -45,7 +43,6 @@ fn r19_another_name_for_the_domain_in_the_middle_of_a_registration() {
     }
 }
 
-// Fault: as above: such a binding never expires (Table::take_due: "an empty place in the wheel").
 #[test]
 fn r19_what_was_begun_under_another_name_ends_all_the_same() {
     for mode in [Mode::Contact, Mode::Aor, Mode::Mirror] {
@@ -214,8 +211,6 @@ fn r14_one_user_does_not_call_the_leases_of_all_into_question() {
     assert_eq!(world.row(Row::D13), 1);
 }
 
-// Fault: in `aor` forward::distrust calls the lease of all siblings into question whenever a
-// request without credentials is not answered.
 #[test]
 fn a_stranger_whom_the_main_registrar_ignores_costs_nobody_his_absorption() {
     for mode in [Mode::Contact, Mode::Aor] {
@@ -244,8 +239,6 @@ fn a_stranger_whom_the_main_registrar_ignores_costs_nobody_his_absorption() {
     }
 }
 
-// Fault: quota::reserved counts strangers that the main registrar has not answered yet: a device
-// is told 403, which many take for good.
 #[test]
 fn ten_strangers_on_the_way_keep_no_device_out() {
     let mut world = World::contact();

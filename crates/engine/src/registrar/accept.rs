@@ -17,10 +17,10 @@ use crate::policy::{ChallengePolicy, Overflow};
 use crate::registrar::confirmation::confirm;
 use crate::registrar::conversation::{Asking, Claim, ConversationId, Hold};
 use crate::registrar::decision::{ForwardReason, Refusal, RefusalHeader, Row};
-use crate::registrar::forward::{give_up, reread};
+use crate::registrar::forward::{disown, give_up, is_of, reread};
 use crate::registrar::granting::{Plan, apply, lease, registration, share};
 use crate::registrar::request::{Credentials, RegisterRequest, Wish};
-use crate::registrar::{devices_of, release, remove, reply, settlement, siblings};
+use crate::registrar::{devices_of, quota, release, remove, reply, settlement, siblings};
 
 /// What a 2xx is about, gathered for the steps below.
 pub(super) struct Verdict<'v, 'm> {
@@ -48,6 +48,9 @@ pub(super) fn on_accepted(
     let Some(request) = reread(core, &message, asking.arrival.flow) else {
         return give_up(core, now, &asking.arrival, out);
     };
+    if !is_of(core, id, &request) {
+        return disown(core, now, (id, asking), &request, out);
+    }
     let verdict = Verdict {
         request: &request,
         response,
@@ -55,7 +58,8 @@ pub(super) fn on_accepted(
         id,
         sent_at,
     };
-    if let Some(refusal) = untrusted(core, &verdict, out) {
+    let unwanted = untrusted(core, &verdict, out);
+    if let Some(refusal) = unwanted.or_else(|| quota::overrun(core, id, &request)) {
         refuse(core, now, &verdict, &refusal, out);
         return release::undo(core, id, &request, sent_at.plus_seconds(asking.asked));
     }

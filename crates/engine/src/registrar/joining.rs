@@ -8,10 +8,10 @@ use crate::core::Core;
 use crate::defect::Defect;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::limits;
+use crate::registrar::class::Class;
 use crate::registrar::conversation::{
     Arrival, Claim, Conversation, ConversationId, Hold, Line, Opener, Phase, Subject, Turn,
 };
-use crate::registrar::decide::flows_match;
 use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::{forward, identity};
 
@@ -69,17 +69,11 @@ fn is_barrier(arrival: &Arrival) -> bool {
     arrival.turn == Turn::Alone
 }
 
-/// Whether all of the AoR wait for a request. A stranger's `Contact: *` is nobody's barrier: it must
-/// have come by a proved flow, or answer a challenge.
+/// Whether all of the AoR wait for a request. A stranger's `Contact: *` is nobody's barrier.
 pub(super) fn turn(core: &Core, request: &RegisterRequest<'_>) -> Turn {
-    let rule = core.policy.of(&request.aor).registration.flow_match;
-    let is_proved = || {
-        let mut bindings = core.table.bindings_of(request.aor_hash);
-        bindings.any(|binding| flows_match(&request.flow, &binding.flow, rule))
-    };
     match request.wish {
         _ if core.seeded.is(Defect::NoBarrier) => Turn::AmongOthers,
-        Wish::RemoveAll if is_proved() || challenged(core, request).is_some() => Turn::Alone,
+        Wish::RemoveAll if Class::of(core, request) != Class::Stranger => Turn::Alone,
         _ => Turn::AmongOthers,
     }
 }
@@ -191,6 +185,7 @@ pub(super) fn begin(
         pending: PersistSeq::default(),
         timer: None,
         line: Line::Outside,
+        patience: None,
     };
     core.conversations.begin(conversation)
 }

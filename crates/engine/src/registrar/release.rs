@@ -85,6 +85,7 @@ pub(crate) fn begin(
         pending: PersistSeq::default(),
         timer: None,
         line: Line::Outside,
+        patience: None,
     };
     let begun = core.conversations.begin(conversation);
     match begun {
