@@ -158,6 +158,9 @@ pub(super) fn begin(
     request: &RegisterRequest<'_>,
     devices: &[Option<BindingId>],
 ) -> Option<ConversationId> {
+    if is_crowded(core, request) {
+        return None;
+    }
     let node = core.peers.choose(&core.policy.upstream, request.aor_hash)?;
     // What names no device of its own speaks on a Call-ID of its own.
     let subject = match request.wish {
@@ -222,6 +225,24 @@ fn known_lease(
             .find(|(_, conversation)| about_it(conversation))
             .map(|(_, conversation)| (conversation.lease, conversation.cseq))
     })
+}
+
+/// Whether an AoR has all the conversations that may be under way in it for another of a request's
+/// class: strangers do not keep out who is known, nor those of one address who comes from another.
+fn is_crowded(core: &Core, request: &RegisterRequest<'_>) -> bool {
+    let class = Class::of(core, request);
+    let share = class.share(limits::CONVERSATIONS_PER_AOR);
+    let source = request.flow.remote.ip();
+    let (mut all, mut alike) = (0, 0);
+    for (_, conversation) in core.conversations.of(request.aor_hash) {
+        all += usize::from(conversation.opener == Opener::Device && !conversation.gives_way());
+        if let Phase::Asking(asking) = &conversation.phase {
+            let arrival = &asking.arrival;
+            let same = (arrival.class, arrival.flow.remote.ip()) == (class, source);
+            alike += usize::from(same);
+        }
+    }
+    all >= share || (class == Class::Stranger && alike >= share / 2)
 }
 
 /// Where an AoR has all the conversations it may have, those that linger after a challenge give
