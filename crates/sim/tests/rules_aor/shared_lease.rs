@@ -124,7 +124,7 @@ fn r8_a_removal_that_must_be_proved_goes_upstream_as_a_renewal() {
 fn r8_a_strangers_removal_of_one_of_two_changes_nothing() {
     let (mut world, alice, desk) = two();
     let mut stranger = Phone::new("alice", "203.0.113.66:5062");
-    stranger.contacts = alice.contacts.clone();
+    stranger.contacts = alice.contacts;
     stranger.password = "guess".to_owned();
     let bytes = stranger.unregister();
     assert_eq!(world.converse(&mut stranger, &bytes).status(), 401);
