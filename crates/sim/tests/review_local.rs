@@ -186,7 +186,6 @@ fn in_an_outage_who_proves_himself_here_may_leave() {
     }
 }
 
-// Fault: quota::check counts committed bindings only for an address (and in all).
 #[test]
 fn r18_one_address_has_its_share_however_slow_the_main_registrar_is() {
     let mut policy = policy::contact();

@@ -24,8 +24,6 @@ fn with_alias(mut policy: Policy) -> Policy {
     policy
 }
 
-// Fault: accept::on_accepted reads the request again under the new names, so that a binding of one
-// AoR lies at an address of another slot: nobody finds it, and the 200 lists nothing.
 #[test]
 fn r19_another_name_for_the_domain_in_the_middle_of_a_registration() {
     for mode in [Mode::Contact, Mode::Aor, Mode::Mirror] {
@@ -45,7 +43,6 @@ fn r19_another_name_for_the_domain_in_the_middle_of_a_registration() {
     }
 }
 
-// Fault: as above: such a binding never expires (Table::take_due: "an empty place in the wheel").
 #[test]
 fn r19_what_was_begun_under_another_name_ends_all_the_same() {
     for mode in [Mode::Contact, Mode::Aor, Mode::Mirror] {
@@ -61,6 +58,49 @@ fn r19_what_was_begun_under_another_name_ends_all_the_same() {
         world.wait(410);
         assert_eq!(world.rig.totals().bindings, 0, "{mode:?}");
     }
+}
+
+#[test]
+fn r19_another_name_for_the_domain_while_somebody_waits_for_his_turn() {
+    let mut world = World::new(policy::aor());
+    world.set_alarm(Alarm::Note);
+    world.registered(&mut alice());
+    world.main().personality.temper = Temper::Silent;
+    for number in 8..=10 {
+        let mut phone = Phone::new("alice", &format!("198.51.100.{number}:5062"));
+        let bytes = phone.register();
+        world.send(phone.address, &bytes);
+    }
+    world.touch(|rig| rig.set_policy(with_alias(policy::aor())));
+    world.main().personality.challenges = Challenges::Never;
+    world.main().personality.temper = Temper::Normal;
+    world.wait(20);
+    world.rig.engine().check_invariants();
+    let bound = world.bound(ALICE).len() + world.bound("alice@example.net").len();
+    assert_eq!(bound, world.rig.totals().bindings);
+    world.wait(400);
+    assert_eq!(world.rig.totals().bindings, 0);
+    assert_eq!(world.rig.totals().conversations, 0);
+}
+
+#[test]
+fn r19_another_name_for_the_domain_before_a_request_is_repeated_for_longer() {
+    let mut world = World::contact();
+    world.set_alarm(Alarm::Note);
+    let mut alice = alice();
+    world.registered(&mut alice);
+    world.main().personality.shortest = 7200;
+    world.main().personality.challenges = Challenges::Never;
+    world.main().personality.temper = Temper::Silent;
+    alice.contact_params = ";q=0.5".to_owned();
+    let bytes = alice.register();
+    world.send(alice.address, &bytes);
+    world.touch(|rig| rig.set_policy(with_alias(policy::contact())));
+    world.main().personality.temper = Temper::Normal;
+    world.wait(10);
+    world.rig.engine().check_invariants();
+    let bound = world.bound(ALICE).len() + world.bound("alice@example.net").len();
+    assert_eq!(bound, world.rig.totals().bindings);
 }
 
 #[test]
@@ -214,8 +254,6 @@ fn r14_one_user_does_not_call_the_leases_of_all_into_question() {
     assert_eq!(world.row(Row::D13), 1);
 }
 
-// Fault: in `aor` forward::distrust calls the lease of all siblings into question whenever a
-// request without credentials is not answered.
 #[test]
 fn a_stranger_whom_the_main_registrar_ignores_costs_nobody_his_absorption() {
     for mode in [Mode::Contact, Mode::Aor] {
@@ -244,8 +282,6 @@ fn a_stranger_whom_the_main_registrar_ignores_costs_nobody_his_absorption() {
     }
 }
 
-// Fault: quota::reserved counts strangers that the main registrar has not answered yet: a device
-// is told 403, which many take for good.
 #[test]
 fn ten_strangers_on_the_way_keep_no_device_out() {
     let mut world = World::contact();
@@ -257,6 +293,44 @@ fn ten_strangers_on_the_way_keep_no_device_out() {
     }
     world.main().personality.temper = Temper::Normal;
     let mut alice = alice();
+    let bytes = alice.register();
+    world.send(alice.address, &bytes);
+    world.wait(3);
+    let mail = world.mail(alice.address);
+    assert_eq!(mail.last().map(midreg_sim::Packet::status), Some(401));
+}
+
+#[test]
+fn one_address_takes_not_all_that_may_be_under_way_for_a_user() {
+    let mut world = World::contact();
+    world.main().personality.temper = Temper::Silent;
+    for port in 0..40 {
+        let mut stranger = Phone::new("alice", &format!("203.0.113.66:{}", 7000 + port));
+        let bytes = stranger.register();
+        world.send(stranger.address, &bytes);
+    }
+    world.main().personality.temper = Temper::Normal;
+    let mut alice = alice();
+    let bytes = alice.register();
+    world.send(alice.address, &bytes);
+    world.wait(3);
+    let mail = world.mail(alice.address);
+    assert_eq!(mail.last().map(midreg_sim::Packet::status), Some(401));
+}
+
+#[test]
+fn strangers_of_many_addresses_keep_nobody_out_who_is_known() {
+    let mut world = World::contact();
+    let mut alice = alice();
+    world.registered(&mut alice);
+    world.main().personality.temper = Temper::Silent;
+    for number in 0..40 {
+        let mut stranger = Phone::new("alice", &format!("203.0.113.{number}:7000"));
+        let bytes = stranger.register();
+        world.send(stranger.address, &bytes);
+    }
+    world.main().personality.temper = Temper::Normal;
+    alice.contact_params = ";q=0.5".to_owned();
     let bytes = alice.register();
     world.send(alice.address, &bytes);
     world.wait(3);

@@ -77,8 +77,6 @@ fn names_that_nobody_has_do_not_fill_the_table_of_conversations() {
 
 // The line of a shared lease
 
-// Fault: half of the line of a lease is for strangers, and all of them may come from one address; a
-// new device is a stranger too.
 #[test]
 fn strangers_in_the_line_of_a_lease_keep_no_new_device_out() {
     let (mut world, _) = settled(policy::aor(), 1);
@@ -119,7 +117,6 @@ fn strangers_who_name_a_device_keep_it_not_from_its_lease() {
     }
 }
 
-// Fault: Class::of takes a removal for the word of somebody known, even if nobody knows the contact.
 #[test]
 fn strangers_who_remove_what_is_not_there_keep_no_device_out() {
     let (mut world, _) = settled(policy::aor(), 1);
@@ -136,8 +133,6 @@ fn strangers_who_remove_what_is_not_there_keep_no_device_out() {
     assert_eq!(statuses(&mut world, &desk), [401]);
 }
 
-// Fault: `max_in_flight` knows no classes: strangers that the main registrar ignores close it to
-// everybody.
 #[test]
 fn r15_the_second_leg_of_a_device_is_admitted_before_strangers() {
     for mode in [Mode::Contact, Mode::Aor] {
@@ -196,8 +191,6 @@ fn what_a_refused_stranger_was_granted_is_known_to_the_siblings() {
 
 // Limits
 
-// Fault: quota::reserved counts claims of what is under way, but not those who wait, and
-// forward::place_again does not check again.
 #[test]
 fn r18_those_that_wait_for_their_turn_on_the_lease_count() {
     let mut policy = policy::aor();
@@ -235,8 +228,6 @@ fn a_stranger_does_not_keep_the_lease_of_the_dead() {
     assert!(given_back, "nobody has told the main registrar");
 }
 
-// Fault: release::join gives a departed binding to the conversation of a stranger that was
-// challenged; each repetition begins its patience anew.
 #[test]
 fn a_stranger_who_repeats_himself_does_not_keep_the_lease_of_the_dead() {
     let (mut world, _) = settled(policy::aor(), 1);

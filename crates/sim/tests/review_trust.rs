@@ -88,8 +88,6 @@ fn r1_nobody_learns_who_is_registered_without_a_challenge() {
     }
 }
 
-// Fault: forward::unanswered takes any Authorization for proof: the conversation, which counts as
-// a device's, stays for as long as was asked.
 #[test]
 fn a_stranger_with_worthless_credentials_is_not_told_of_for_hours_either() {
     for mode in [Mode::Contact, Mode::Aor] {

@@ -18,10 +18,12 @@ use crate::registrar::confirmation::confirm;
 use crate::registrar::conversation::{Asking, Claim, ConversationId, Evidence, Hold};
 use crate::registrar::decide::flows_match;
 use crate::registrar::decision::{ForwardReason, Refusal, RefusalHeader, Row};
-use crate::registrar::forward::{give_up, reread};
+use crate::registrar::forward::{disown, give_up, is_of, reread};
 use crate::registrar::granting::{Plan, apply, lease, registration, share};
 use crate::registrar::request::{RegisterRequest, Wish};
-use crate::registrar::{devices_of, forward, proof, release, remove, reply, settlement, siblings};
+use crate::registrar::{
+    devices_of, forward, proof, quota, release, remove, reply, settlement, siblings,
+};
 
 /// What a 2xx is about, gathered for the steps below.
 pub(super) struct Verdict<'v, 'm> {
@@ -49,6 +51,9 @@ pub(super) fn on_accepted(
     let Some(request) = reread(core, &message, asking.arrival.flow) else {
         return give_up(core, now, &asking.arrival, out);
     };
+    if !is_of(core, id, &request) {
+        return disown(core, now, (id, asking), &request, out);
+    }
     let verdict = Verdict {
         request: &request,
         response,
@@ -56,11 +61,12 @@ pub(super) fn on_accepted(
         id,
         sent_at,
     };
-    if let Some(refusal) = untrusted(core, &verdict, out) {
+    let unwanted = untrusted(core, &verdict, out);
+    if let Some(refusal) = unwanted.or_else(|| quota::overrun(core, id, &request)) {
         keep_shared(core, now, &verdict, out);
         refuse(core, now, &verdict, &refusal, out);
         // What it did to those that are known, nobody wanted.
-        forward::distrust(core, id, &request);
+        forward::distrust(core, id, &request, asking.arrival.class);
         return release::undo(core, id, &request, sent_at.plus_seconds(asking.asked));
     }
     let seq = match request.wish {

@@ -15,7 +15,7 @@ use crate::registrar::address::Address;
 use crate::registrar::conversation::{Arrival, ConversationId, Evidence, Leg};
 use crate::registrar::decide::{flows_match, want};
 use crate::registrar::decision::ForwardReason;
-use crate::registrar::forward::reread;
+use crate::registrar::forward::{is_of, reread};
 use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Proof, Voice};
 use crate::registrar::rename::Rename;
 use crate::registrar::request::{Credentials, RegisterRequest, Wanted};
@@ -31,7 +31,7 @@ pub(super) fn try_to_ask(
 ) -> Option<(Seconds, Evidence)> {
     let message = Message::parse(&arrival.bytes).ok()?;
     // What was sound when it came may offend against a policy that came since.
-    let request = reread(core, &message, arrival.flow)?;
+    let request = reread(core, &message, arrival.flow).filter(|r| is_of(core, id, r))?;
     if !claims::claim(core, id, &request) {
         return None;
     }

@@ -14,6 +14,7 @@ use crate::flow::Flow;
 use crate::ids::{AorHash, BindingId, LeaseId, NodeId, PersistSeq};
 use crate::limits;
 use crate::location::Binding;
+use crate::registrar::class::Class;
 use crate::registrar::decision::ForwardReason;
 use crate::registrar::reconcile::Standing;
 use crate::registrar::terms::Terms;
@@ -52,6 +53,9 @@ pub(crate) struct Conversation {
     pub(crate) timer: Option<TimerToken>,
     /// Whether it stands in the line of releases.
     pub(crate) line: Line,
+    /// The end of its patience with those who answer no challenge, while something is to be given
+    /// back on it; it begins anew with each try to do so.
+    pub(crate) patience: Option<Mono>,
 }
 
 /// What a conversation is about.
@@ -155,6 +159,8 @@ pub(crate) struct Asking {
     pub(crate) evidence: Evidence,
     /// Which try it is.
     pub(crate) leg: Leg,
+    /// New devices that R18 counts while it is under way: none of a stranger's.
+    pub(crate) newcomers: usize,
     /// Whether its acceptance can be built on: a `Contact: *` that was accepted meanwhile may have
     /// come after it.
     pub(crate) standing: Standing,
@@ -214,29 +220,6 @@ pub(crate) struct Arrival {
     pub(crate) class: Class,
 }
 
-/// Who goes first on a lease (R15): what a stranger sends costs him nothing, and must not keep those
-/// out who share the lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Class {
-    /// The answer to a challenge.
-    SecondLeg,
-    /// A device that is known.
-    Known,
-    /// Anybody else.
-    Stranger,
-}
-
-impl Class {
-    /// The class of what is forwarded for this reason.
-    pub(crate) const fn of(reason: ForwardReason) -> Self {
-        match reason {
-            ForwardReason::Challenge => Self::SecondLeg,
-            ForwardReason::NewDevice | ForwardReason::Query => Self::Stranger,
-            _ => Self::Known,
-        }
-    }
-}
-
 /// Whether others of its AoR wait for a request, and it for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
@@ -281,30 +264,62 @@ impl Conversation {
     /// Lets an arrival wait behind those of its class, and before the lower ones, but on its own side
     /// of a `Contact: *` (R8). Hands back who has to go for that, which may be the arrival itself:
     /// there is room for few, and for half of them at most if they are strangers.
+    ///
+    /// Strangers of one address go behind the first of each other one, whoever came earlier.
     pub(crate) fn let_wait(&mut self, arrival: Arrival) -> Option<Arrival> {
-        let strangers = self
-            .waiting
-            .iter()
-            .filter(|other| other.class == Class::Stranger);
-        let crowded =
-            arrival.class == Class::Stranger && strangers.count() >= limits::WAITING_PER_LEASE / 2;
-        if crowded {
-            return Some(arrival);
-        }
         let barrier = self
             .waiting
             .iter()
             .rposition(|other| other.turn == Turn::Alone);
         let after = barrier.map_or(0, |at| at + 1);
-        let lower =
-            |other: &Arrival| arrival.turn == Turn::AmongOthers && other.class > arrival.class;
-        let behind = self.waiting.iter().skip(after).position(lower);
+        let rank = (arrival.class, self.round(&arrival, self.waiting.len()));
+        let behind = match arrival.turn {
+            Turn::Alone => None,
+            Turn::AmongOthers => self
+                .waiting
+                .iter()
+                .enumerate()
+                .skip(after)
+                .position(|(at, other)| (other.class, self.round(other, at)) > rank),
+        };
         let place = behind.map_or(self.waiting.len(), |at| after + at);
         self.waiting.insert(place, arrival);
+        let is_stranger = |other: &Arrival| other.class == Class::Stranger;
+        let strangers = self.waiting.iter().filter(|other| is_stranger(other));
+        if strangers.count() > limits::WAITING_PER_LEASE / 2 {
+            let last = self.waiting.iter().rposition(is_stranger);
+            return last.and_then(|at| self.waiting.remove(at));
+        }
         match self.waiting.len() > limits::WAITING_PER_LEASE {
             true => self.waiting.pop_back(),
             false => None,
         }
+    }
+
+    /// How many strangers of the same address stand in the first `at` places; none counts for those
+    /// who are no strangers.
+    fn round(&self, arrival: &Arrival, at: usize) -> usize {
+        let source = |other: &Arrival| (other.class, other.flow.remote.ip());
+        let same = |other: &&Arrival| source(other) == source(arrival);
+        match arrival.class {
+            Class::SecondLeg | Class::Known => 0,
+            Class::Stranger => self.waiting.iter().take(at).filter(same).count(),
+        }
+    }
+
+    /// How long somebody who is challenged now may take to answer. Where something is to be given
+    /// back meanwhile, who repeats himself gains no time by that.
+    pub(crate) fn challenged_until(&mut self, now: Mono) -> Mono {
+        let until = now.plus(limits::CHALLENGE_LIFE);
+        match self.gives_back() {
+            true => *self.patience.get_or_insert(until),
+            false => until,
+        }
+    }
+
+    /// Whether something is to be given back on it.
+    fn gives_back(&self) -> bool {
+        self.claims.iter().any(|claim| claim.hold.owed().is_some())
     }
 
     /// What departed from it is not to be given back any more: its addresses are free when the
@@ -322,8 +337,7 @@ impl Conversation {
     /// Whether it only lingers after a challenge, with nothing that is to be given back: a device
     /// that does answer is still understood, as one that is new or changed.
     pub(crate) fn gives_way(&self) -> bool {
-        let owes = |claim: &Claim| claim.hold.owed().is_some();
-        matches!(self.phase, Phase::Challenged { .. }) && !self.claims.iter().any(owes)
+        matches!(self.phase, Phase::Challenged { .. }) && !self.gives_back()
     }
 }
 

@@ -5,7 +5,10 @@ use smallvec::SmallVec;
 
 use crate::ids::{AorHash, BindingId};
 use crate::limits;
-use crate::registrar::conversation::{Claim, Conversation, ConversationId, Hold, Opener, Phase};
+use crate::registrar::conversation::{
+    Asking, Claim, Conversation, ConversationId, Hold, Opener, Phase,
+};
+use crate::registrar::newcomers::Newcomers;
 use crate::registrar::reconcile::Standing;
 
 /// All conversations of a shard.
@@ -15,6 +18,8 @@ pub(crate) struct Conversations {
     free: Vec<u32>,
     by_aor: HashTable<(AorHash, u32)>,
     asking: usize,
+    /// The new devices among them.
+    newcomers: Newcomers,
     /// How many were begun by devices: what is to be given back takes none of their room.
     of_devices: usize,
 }
@@ -156,7 +161,11 @@ impl Conversations {
             asking, self.asking,
             "conversations under way are miscounted"
         );
+        let mut newcomers = Newcomers::default();
         for conversation in all() {
+            if let Phase::Asking(asking) = &conversation.phase {
+                newcomers.come(asking.arrival.flow.remote.ip(), asking.newcomers);
+            }
             assert!(conversation.waiting.len() <= limits::WAITING_PER_LEASE);
             let idle = !matches!(conversation.phase, Phase::Asking(_));
             assert!(
@@ -164,6 +173,7 @@ impl Conversations {
                 "somebody waits for nothing"
             );
         }
+        assert_eq!(newcomers, self.newcomers, "newcomers are miscounted");
     }
 
     /// What is under way for an AoR besides `own` has been overtaken by a `Contact: *`, or has
@@ -209,14 +219,28 @@ impl Conversations {
         self.asking
     }
 
+    /// New devices that the main registrar is being asked about.
+    pub(super) const fn newcomers(&self) -> &Newcomers {
+        &self.newcomers
+    }
+
     /// Moves a conversation to another phase and hands back the old one.
     pub(crate) fn enter(&mut self, id: ConversationId, phase: Phase) -> Option<Phase> {
-        let begins = matches!(phase, Phase::Asking(_));
-        let old = core::mem::replace(&mut self.get_mut(id)?.phase, phase);
-        self.asking += usize::from(begins);
-        self.asking = self
-            .asking
-            .saturating_sub(usize::from(matches!(old, Phase::Asking(_))));
+        let source = |asking: &Asking| asking.arrival.flow.remote.ip();
+        let conversation = self.get_mut(id)?;
+        if matches!(phase, Phase::Releasing { .. }) {
+            conversation.patience = None;
+        }
+        let old = core::mem::replace(&mut conversation.phase, phase);
+        if let Some(Phase::Asking(asking)) = self.get(id).map(|c| &c.phase) {
+            let (source, count) = (source(asking), asking.newcomers);
+            self.asking += 1;
+            self.newcomers.come(source, count);
+        }
+        if let Phase::Asking(asking) = &old {
+            self.asking = self.asking.saturating_sub(1);
+            self.newcomers.go(source(asking), asking.newcomers);
+        }
         Some(old)
     }
 }
@@ -247,6 +271,7 @@ mod tests {
             pending: PersistSeq::default(),
             timer: None,
             line: Line::Outside,
+            patience: None,
         }
     }
 

@@ -10,19 +10,21 @@ use crate::defect::Defect;
 use crate::event::Event;
 use crate::flow::Flow;
 use crate::gate::{ReadyReply, Repeat};
-use crate::ids::BindingId;
+use crate::ids::{AorHash, BindingId};
 use crate::limits;
 use crate::location::{Change, Op};
 use crate::output::Outbox;
 use crate::registrar::answer::Delivery;
-use crate::registrar::conversation::{Arrival, Asking, Class, ConversationId, Hold, Leg, Phase};
+use crate::registrar::class::Class;
+use crate::registrar::conversation::{Arrival, Asking, Claim, ConversationId, Hold, Leg, Phase};
 use crate::registrar::decide::SelfProof;
 use crate::registrar::decision::{Decision, ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::heading::Heading;
 use crate::registrar::reconcile::Standing;
-use crate::registrar::request::{Credentials, RegisterRequest, Wish};
+use crate::registrar::request::{RegisterRequest, Wish};
+use crate::registrar::terms::Terms;
 use crate::registrar::{
-    absorb, asking, joining, outage, refusal, release, reply, settlement, spending,
+    absorb, asking, joining, outage, quota, refusal, release, reply, settlement, spending,
 };
 use crate::txn::Kind;
 
@@ -51,7 +53,7 @@ pub(crate) fn start(
         at: now.mono,
         reason,
         turn: joining::turn(core, request),
-        class: Class::of(reason),
+        class: Class::of(core, request),
     };
     place(core, now, request, devices, arrival, out);
 }
@@ -107,6 +109,11 @@ pub(super) fn ask(
     let Some(conversation) = core.conversations.get(id) else {
         return;
     };
+    let reserved = |claim: &&Claim| matches!(claim.hold, Hold::Reserved(_));
+    let newcomers = match arrival.class {
+        Class::Stranger => 0,
+        Class::SecondLeg | Class::Known => conversation.claims.iter().filter(reserved).count(),
+    };
     out.event(Event::RegisterForwarded {
         aor: Core::aor_text(&conversation.aor),
         reason: arrival.reason,
@@ -120,6 +127,7 @@ pub(super) fn ask(
         asked,
         evidence,
         leg,
+        newcomers,
         standing: Standing::Good,
     };
     core.conversations
@@ -170,18 +178,47 @@ pub(super) fn unanswered(
         return;
     };
     if let Some(request) = reread(core, &message, asking.arrival.flow) {
-        let lifetime = match request.credentials {
-            Credentials::Present => asking.asked,
-            Credentials::Absent => asking.asked.min(limits::UNPROVED_RELEASE_LIFE),
+        let lifetime = match asking.arrival.class {
+            Class::SecondLeg | Class::Known => asking.asked,
+            Class::Stranger => asking.asked.min(limits::UNPROVED_RELEASE_LIFE),
         };
         release::undo(core, id, &request, now.mono.plus_seconds(lifetime));
-        distrust(core, id, &request);
+        distrust(core, id, &request, asking.arrival.class);
     }
 }
 
+/// What the main registrar accepted is of another AoR by now, because domains have got other names
+/// meanwhile (R19): it is undone under the name that it was asked for by, and the device is to come
+/// again.
+pub(super) fn disown(
+    core: &mut Core,
+    now: Now,
+    (id, asking): (ConversationId, &Asking),
+    request: &RegisterRequest<'_>,
+    out: &mut Outbox,
+) {
+    give_up(core, now, &asking.arrival, out);
+    release::undo(core, id, request, now.mono.plus_seconds(asking.asked));
+    distrust(core, id, request, asking.arrival.class);
+}
+
+/// Whether a request that was read again is still about the AoR of its conversation: domains may
+/// have got other names since it came (R19).
+pub(super) fn is_of(core: &Core, id: ConversationId, request: &RegisterRequest<'_>) -> bool {
+    let conversation = core.conversations.get(id);
+    conversation.is_some_and(|conversation| conversation.hash == request.aor_hash)
+}
+
 /// What the main registrar holds of those that an unanswered request was about, nobody knows: their
-/// next REGISTER asks it.
-pub(super) fn distrust(core: &mut Core, id: ConversationId, request: &RegisterRequest<'_>) {
+/// next REGISTER asks it. One more device that is a stranger calls none of its siblings into question:
+/// a main registrar that ignores him has changed nothing, and one that does not has renewed their
+/// lease.
+pub(super) fn distrust(
+    core: &mut Core,
+    id: ConversationId,
+    request: &RegisterRequest<'_>,
+    class: Class,
+) {
     let Some(conversation) = core.conversations.get(id) else {
         return;
     };
@@ -189,11 +226,11 @@ pub(super) fn distrust(core: &mut Core, id: ConversationId, request: &RegisterRe
         Wish::Query => return,
         Wish::RemoveAll => core
             .table
-            .bindings_of(request.aor_hash)
+            .bindings_of(conversation.hash)
             .map(|binding| binding.id)
             .collect(),
         // The answer that nobody heard may have shortened the lease of all.
-        Wish::Contacts(_) if conversation.terms.is_shared() => core
+        Wish::Contacts(_) if conversation.terms.is_shared() && class != Class::Stranger => core
             .table
             .sharing(conversation.hash, conversation.lease)
             .collect(),
@@ -257,8 +294,9 @@ pub(super) fn finish(core: &mut Core, now: Now, id: ConversationId, out: &mut Ou
     let Some(conversation) = core.conversations.get_mut(id) else {
         return;
     };
+    let (hash, terms) = (conversation.hash, conversation.terms);
     for arrival in core::mem::take(&mut conversation.waiting) {
-        place_again(core, now, arrival, out);
+        place_again(core, now, arrival, (hash, terms), out);
     }
     let Some(conversation) = core.conversations.get(id) else {
         return;
@@ -276,7 +314,15 @@ pub(super) fn finish(core: &mut Core, now: Now, id: ConversationId, out: &mut Ou
     end(core, id);
 }
 
-fn place_again(core: &mut Core, now: Now, arrival: Arrival, out: &mut Outbox) {
+/// Gives an arrival that has waited its turn. It waited for the registrations of `aor`, on `terms`:
+/// who is of another AoR since, or on other terms, is to come again (R19).
+fn place_again(
+    core: &mut Core,
+    now: Now,
+    arrival: Arrival,
+    (aor, terms): (AorHash, Terms),
+    out: &mut Outbox,
+) {
     if arrival.at.plus(core.policy.upstream.deadline) <= now.mono {
         return give_up(core, now, &arrival, out);
     }
@@ -287,6 +333,9 @@ fn place_again(core: &mut Core, now: Now, arrival: Arrival, out: &mut Outbox) {
     let Some(request) = reread(core, &message, arrival.flow) else {
         return give_up(core, now, &arrival, out);
     };
+    if request.aor_hash != aor || request.terms != terms {
+        return give_up(core, now, &arrival, out);
+    }
     let devices = super::devices_of(core, &request);
     // Whoever spoke on the lease before it may have renewed it for all.
     if let Decision::Absorb { .. } = super::judge(core, now, &request, &devices, SelfProof::None) {
@@ -297,6 +346,9 @@ fn place_again(core: &mut Core, now: Now, arrival: Arrival, out: &mut Outbox) {
             ..Delivery::STATELESS
         };
         return absorb::absorb(core, now, &request, &devices, delivery, out);
+    }
+    if let Err(refusal) = quota::check(core, &request, &devices) {
+        return refuse_arrival(core, now, &arrival, refusal, out);
     }
     place(core, now, &request, &devices, arrival, out);
 }

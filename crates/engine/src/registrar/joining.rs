@@ -9,10 +9,10 @@ use crate::defect::Defect;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::limits;
 use crate::location::Binding;
+use crate::registrar::class::Class;
 use crate::registrar::conversation::{
     Arrival, Claim, Conversation, ConversationId, Hold, Line, Opener, Phase, Subject, Turn,
 };
-use crate::registrar::decide::flows_match;
 use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::{forward, identity, supersession};
 
@@ -70,17 +70,11 @@ fn is_barrier(arrival: &Arrival) -> bool {
     arrival.turn == Turn::Alone
 }
 
-/// Whether all of the AoR wait for a request. A stranger's `Contact: *` is nobody's barrier: it must
-/// have come by a proved flow, or answer a challenge.
+/// Whether all of the AoR wait for a request. A stranger's `Contact: *` is nobody's barrier.
 pub(super) fn turn(core: &Core, request: &RegisterRequest<'_>) -> Turn {
-    let rule = core.policy.of(&request.aor).registration.flow_match;
-    let is_proved = || {
-        let mut bindings = core.table.bindings_of(request.aor_hash);
-        bindings.any(|binding| flows_match(&request.flow, &binding.flow, rule))
-    };
     match request.wish {
         _ if core.seeded.is(Defect::NoBarrier) => Turn::AmongOthers,
-        Wish::RemoveAll if is_proved() || challenged(core, request).is_some() => Turn::Alone,
+        Wish::RemoveAll if Class::of(core, request) != Class::Stranger => Turn::Alone,
         _ => Turn::AmongOthers,
     }
 }
@@ -166,6 +160,9 @@ pub(super) fn begin(
     request: &RegisterRequest<'_>,
     devices: &[Option<BindingId>],
 ) -> Option<ConversationId> {
+    if is_crowded(core, request) {
+        return None;
+    }
     let node = core.peers.choose(&core.policy.upstream, request.aor_hash)?;
     // What names no device of its own speaks on a Call-ID of its own.
     let subject = match request.wish {
@@ -193,6 +190,7 @@ pub(super) fn begin(
         pending: PersistSeq::default(),
         timer: None,
         line: Line::Outside,
+        patience: None,
     };
     core.conversations.begin(conversation)
 }
@@ -232,6 +230,24 @@ fn known_lease(
             .find(|(_, conversation)| about_it(conversation))
             .map(|(_, conversation)| (conversation.lease, conversation.cseq))
     })
+}
+
+/// Whether an AoR has all the conversations that may be under way in it for another of a request's
+/// class: strangers do not keep out who is known, nor those of one address who comes from another.
+fn is_crowded(core: &Core, request: &RegisterRequest<'_>) -> bool {
+    let class = Class::of(core, request);
+    let share = class.share(limits::CONVERSATIONS_PER_AOR);
+    let source = request.flow.remote.ip();
+    let (mut all, mut alike) = (0, 0);
+    for (_, conversation) in core.conversations.of(request.aor_hash) {
+        all += usize::from(conversation.opener == Opener::Device && !conversation.gives_way());
+        if let Phase::Asking(asking) = &conversation.phase {
+            let arrival = &asking.arrival;
+            let same = (arrival.class, arrival.flow.remote.ip()) == (class, source);
+            alike += usize::from(same);
+        }
+    }
+    all >= share || (class == Class::Stranger && alike >= share / 2)
 }
 
 /// Where an AoR has all the conversations it may have, those that linger after a challenge give

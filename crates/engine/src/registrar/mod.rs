@@ -11,6 +11,7 @@ pub(crate) mod address;
 mod answer;
 mod asking;
 mod claims;
+mod class;
 mod confirmation;
 pub(crate) mod conversation;
 pub(crate) mod conversations;
@@ -23,6 +24,7 @@ pub(crate) mod heading;
 mod identity;
 mod joining;
 mod local;
+mod newcomers;
 mod outage;
 mod outgoing;
 mod probe;
@@ -57,6 +59,7 @@ use crate::limits;
 use crate::output::Outbox;
 use crate::txn::RequestMatch;
 use answer::Delivery;
+use class::Class;
 use decide::{
     ChallengeState, Facts, FlowProof, Grave, Prover, SelfProof, Siblings, UpstreamState,
     flows_match,
@@ -237,7 +240,12 @@ fn challenge_state(core: &Core, request: &RegisterRequest<'_>) -> ChallengeState
 }
 
 fn upstream_state(core: &Core, request: &RegisterRequest<'_>) -> UpstreamState {
-    let room = core.conversations.asking() < core.policy.upstream.max_in_flight;
+    let (asking, most) = (
+        core.conversations.asking(),
+        core.policy.upstream.max_in_flight,
+    );
+    let room = asking < Class::Stranger.share(most)
+        || asking < most && asking < Class::of(core, request).share(most);
     match core.peers.choose(&core.policy.upstream, request.aor_hash) {
         Some(_) if room => UpstreamState::Open,
         _ => UpstreamState::Closed,

@@ -120,6 +120,7 @@ pub(super) fn opening(
         pending: PersistSeq::default(),
         timer: None,
         line: Line::Outside,
+        patience: None,
     }
 }
 

@@ -12,7 +12,6 @@ use crate::defect::Defect;
 use crate::event::{Event, RemovalCause};
 use crate::gate::{ReadyReply, Repeat};
 use crate::ids::BindingId;
-use crate::limits;
 use crate::location::{Change, Op};
 use crate::output::Outbox;
 use crate::registrar::conversation::{Asking, ConversationId, Hold, Leg, Phase, Raised};
@@ -192,7 +191,10 @@ fn challenge(
         })
         .map(|nonce| core.keys.text_hash(nonce))
         .collect();
-    let until = now.mono.plus(limits::CHALLENGE_LIFE);
+    let Some(conversation) = core.conversations.get_mut(id) else {
+        return;
+    };
+    let until = conversation.challenged_until(now.mono);
     core.conversations
         .enter(id, Phase::Challenged { nonces, until });
     core.arm(id, until);

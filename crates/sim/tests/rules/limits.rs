@@ -2,9 +2,10 @@
 
 use engine::policy::{Overflow, Policy};
 use midreg_sim::expect::locally;
-use midreg_sim::{Challenges, Phone, World};
+use midreg_sim::{Challenges, Phone, Temper, World};
 
-use crate::{agreement::held_for, leased};
+use crate::agreement::{agree, held_for};
+use crate::leased;
 
 fn limited(per_aor: usize, overflow: Overflow) -> Policy {
     let mut policy = leased();
@@ -41,15 +42,62 @@ fn r18_ones_own_device_does_not_count() {
 }
 
 #[test]
-fn r18_those_that_the_main_registrar_is_being_asked_about_count() {
+fn r18_those_who_answered_a_challenge_count_while_they_are_under_way() {
     let mut world = World::new(limited(1, Overflow::Reject));
-    world.main().personality.temper = midreg_sim::Temper::Silent;
-    let mut first = phone(1);
+    let (mut first, mut second) = (phone(1), phone(2));
     let bytes = first.register();
+    let challenge = world.exchange(&first, &bytes);
+    world.main().personality.temper = Temper::Silent;
+    let bytes = first.answer(&challenge);
     world.send(first.address, &bytes);
-    let mut second = phone(2);
+    let bytes = second.register();
+    let answer = locally(&mut world, &second, &bytes);
+    assert_eq!(answer.status(), 503, "it may have room yet");
+    assert!(answer.number("Retry-After").is_some());
+    world.main().personality.temper = Temper::Normal;
+    world.wait(7);
+    assert_eq!(world.bound(&first.aor()), first.contacts);
     let bytes = second.register();
     assert_eq!(locally(&mut world, &second, &bytes).status(), 403);
+}
+
+#[test]
+fn r18_an_address_has_its_share_of_what_is_under_way() {
+    let mut policy = leased();
+    policy.limits.bindings_per_source = 1;
+    let mut world = World::new(policy);
+    let (mut first, mut other) = (phone(1), Phone::new("bob", "198.51.100.1:7062"));
+    let bytes = first.register();
+    let challenge = world.exchange(&first, &bytes);
+    world.main().personality.temper = Temper::Silent;
+    let bytes = first.answer(&challenge);
+    world.send(first.address, &bytes);
+    let bytes = other.register();
+    assert_eq!(locally(&mut world, &other, &bytes).status(), 503);
+}
+
+#[test]
+fn r18_strangers_who_are_accepted_all_at_once_are_not_too_many() {
+    let mut world = World::new(limited(1, Overflow::Reject));
+    world.main().personality.challenges = Challenges::Never;
+    world.main().personality.temper = Temper::Silent;
+    let mut phones = [phone(1), phone(2)];
+    for phone in &mut phones {
+        let bytes = phone.register();
+        world.send(phone.address, &bytes);
+    }
+    world.main().personality.temper = Temper::Normal;
+    world.wait(7);
+    let mut statuses: Vec<u16> = phones
+        .iter()
+        .flat_map(|phone| world.mail(phone.address))
+        .map(|packet| packet.status())
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 403]);
+    world.wait(7);
+    agree(&world, "alice@example.org");
+    assert_eq!(world.held("alice@example.org").len(), 1);
 }
 
 #[test]

@@ -124,7 +124,7 @@ fn r8_a_removal_that_must_be_proved_goes_upstream_as_a_renewal() {
 fn r8_a_strangers_removal_of_one_of_two_changes_nothing() {
     let (mut world, alice, desk) = two();
     let mut stranger = Phone::new("alice", "203.0.113.66:5062");
-    stranger.contacts = alice.contacts.clone();
+    stranger.contacts = alice.contacts;
     stranger.password = "guess".to_owned();
     let bytes = stranger.unregister();
     assert_eq!(world.converse(&mut stranger, &bytes).status(), 401);
@@ -334,7 +334,7 @@ fn r16_a_definitive_reject_of_one_leaves_the_other_and_the_lease() {
 }
 
 #[test]
-fn r1_a_newcomer_that_nobody_answered_costs_the_sibling_nothing_but_a_question() {
+fn r1_a_newcomer_that_nobody_answered_costs_the_sibling_nothing() {
     let (mut world, mut alice) = settled_under(leased());
     world.main().personality.challenges = Challenges::Never;
     world.main().personality.temper = Temper::Mute;
@@ -345,6 +345,24 @@ fn r1_a_newcomer_that_nobody_answered_costs_the_sibling_nothing_but_a_question()
     world.main().personality.temper = Temper::Normal;
     world.wait(9);
     assert_eq!(world.bound(&alice.aor()), alice.contacts);
+    assert_eq!(world.held(&alice.aor()).len(), 1);
+    let bytes = alice.register();
+    assert_eq!(locally(&mut world, &alice, &bytes).status(), 200);
+}
+
+#[test]
+fn r1_a_newcomer_that_answered_a_challenge_in_vain_costs_the_sibling_a_question() {
+    let (mut world, mut alice) = settled_under(leased());
+    let mut desk = desk();
+    let bytes = desk.register();
+    let challenge = world.exchange(&desk, &bytes);
+    world.main().personality.temper = Temper::Mute;
+    let bytes = desk.answer(&challenge);
+    world.send(desk.address, &bytes);
+    world.wait(9);
+    world.main().personality.challenges = Challenges::Never;
+    world.main().personality.temper = Temper::Normal;
+    world.wait(9);
     assert_eq!(world.held(&alice.aor()).len(), 1);
     let bytes = alice.register();
     let answer = forwarded(&mut world, &mut alice, &bytes, Row::D11);
