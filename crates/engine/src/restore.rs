@@ -2,12 +2,13 @@
 //!
 //! A row tells the interval that a device was promised, not when it was last heard. So every
 //! binding whose lease still runs gets one such interval, and a little more at random, to show
-//! itself before it counts as dead.
+//! itself before it counts as dead. Epochs go on from where they were, so that what was not trusted
+//! then is not trusted now (R14).
 
 use crate::clock::{Mono, Now, Seconds};
 use crate::core::Core;
 use crate::ids::PersistSeq;
-use crate::location::{Binding, Change};
+use crate::location::{Binding, Change, Op};
 
 /// How far a CSeq jumps ahead: more than were used since the row was written (R6).
 const CSEQ_LEAP: u32 = 1000;
@@ -15,14 +16,15 @@ const CSEQ_LEAP: u32 = 1000;
 /// Takes over the durable changes of a former run, in their order. Nothing of this run may have
 /// happened before.
 pub(crate) fn restore(core: &mut Core, now: Now, changes: impl Iterator<Item = Change>) {
-    changes.for_each(|change| core.table.replay(change));
-    let (entropy, peers) = (&mut core.entropy, &core.peers);
+    for change in changes {
+        match change.op {
+            Op::Epoch { node, epoch } => core.peers.restore_epoch(node, epoch),
+            _ => core.table.replay(change),
+        }
+    }
+    let entropy = &mut core.entropy;
     core.table.revive(|binding| {
         let spread = entropy.below(binding.granted / 10 + 1);
-        // What was not trusted then is not trusted now; the epochs of this run have begun anew.
-        if binding.lease.epoch != 0 {
-            binding.lease.epoch = peers.epoch(binding.lease.node);
-        }
         is_live(binding, now.mono, spread)
     });
 }

@@ -141,6 +141,8 @@ impl Table {
                     held.lease.epoch = 0;
                 }
             }
+            // It is the nodes' own (`Peers`).
+            Op::Epoch { .. } => {}
         }
         None
     }
@@ -197,13 +199,12 @@ impl Table {
     }
 
     /// A binding that waited for a batch which the store did not keep is lost to it, so that the
-    /// next REGISTER goes upstream and writes it anew. One that a later batch writes is not.
-    pub(crate) fn lose(&mut self, id: BindingId, seq: PersistSeq) {
-        if let Some(binding) = self.binding_mut(id)
-            && binding.pending == seq
-        {
-            binding.lose();
-        }
+    /// next REGISTER goes upstream and writes it anew. One that a later batch writes is not. Whether
+    /// it was lost.
+    pub(crate) fn lose(&mut self, id: BindingId, seq: PersistSeq) -> bool {
+        let held = self.binding_mut(id);
+        let lost = held.filter(|binding| binding.pending == seq);
+        lost.map(Binding::lose).is_some()
     }
 
     /// As [`Self::lose`] for whoever waited for it. Looks at all bindings.

@@ -165,10 +165,7 @@ fn remove_all(
         .map(|binding| (binding.id, binding.proved_at))
         .partition(|(_, proved_at)| *proved_at <= verdict.sent_at);
     core.conversations.doubt(request.aor_hash, verdict.id);
-    for (binding, _) in doubtful {
-        core.table
-            .apply(Change::of(binding, Op::Distrust { binding }));
-    }
+    core.distrust(now, doubtful.into_iter().map(|(binding, _)| binding), out);
     core.tombstones
         .bury(now.mono, request.aor_hash, request.words());
     settlement::forget(core, now, request.aor_hash, verdict.id, out);

@@ -12,7 +12,6 @@ use crate::flow::Flow;
 use crate::gate::{ReadyReply, Repeat};
 use crate::ids::BindingId;
 use crate::limits;
-use crate::location::{Change, Op};
 use crate::output::Outbox;
 use crate::registrar::answer::Delivery;
 use crate::registrar::conversation::{Arrival, Asking, Class, ConversationId, Hold, Leg, Phase};
@@ -173,13 +172,19 @@ pub(super) fn unanswered(
             Credentials::Absent => asking.asked.min(limits::UNPROVED_RELEASE_LIFE),
         };
         release::undo(core, id, &request, now.mono.plus_seconds(lifetime));
-        distrust(core, id, &request);
+        distrust(core, now, id, &request, out);
     }
 }
 
 /// What the main registrar holds of those that an unanswered request was about, nobody knows: their
 /// next REGISTER asks it.
-fn distrust(core: &mut Core, id: ConversationId, request: &RegisterRequest<'_>) {
+fn distrust(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    request: &RegisterRequest<'_>,
+    out: &mut Outbox,
+) {
     let Some(conversation) = core.conversations.get(id) else {
         return;
     };
@@ -197,10 +202,7 @@ fn distrust(core: &mut Core, id: ConversationId, request: &RegisterRequest<'_>) 
             .collect(),
         Wish::Contacts(_) => conversation.claims.iter().map(|c| c.binding).collect(),
     };
-    for binding in bindings {
-        core.table
-            .apply(Change::of(binding, Op::Distrust { binding }));
-    }
+    core.distrust(now, bindings, out);
 }
 
 /// An arrival could not be asked, or nobody answered: what is left of its lease carries it, or it

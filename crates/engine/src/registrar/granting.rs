@@ -254,6 +254,10 @@ pub(super) fn tell(core: &Core, request: &RegisterRequest<'_>, change: &Change, 
                 cause: *cause,
             });
         }
-        Op::Renew { .. } | Op::Refresh(_) | Op::Spent { .. } | Op::Distrust { .. } => {}
+        Op::Renew { .. }
+        | Op::Refresh(_)
+        | Op::Spent { .. }
+        | Op::Distrust { .. }
+        | Op::Epoch { .. } => {}
     }
 }

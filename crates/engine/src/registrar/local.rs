@@ -132,9 +132,9 @@ fn lease(core: &mut Core, request: &RegisterRequest<'_>, devices: &[Option<Bindi
     known.unwrap_or_else(|| Lease {
         id: LeaseId(core.entropy.draw()),
         cseq: 0,
-        node: NodeId(0),
+        node: NodeId::NONE,
         terms: request.terms,
-        epoch: core.peers.epoch(NodeId(0)),
+        epoch: core.peers.epoch(NodeId::NONE),
         granted: u32::MAX,
         until: Mono::NEVER,
     })
