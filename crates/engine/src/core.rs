@@ -16,11 +16,12 @@ use crate::engine::EngineConfig;
 use crate::entropy::Entropy;
 use crate::event::{EpochCause, Event};
 use crate::gate::{Admission, Gate, HeldReply, ReadyReply, Repeat, Written};
-use crate::ids::{AorHash, NodeId, PersistSeq};
+use crate::ids::{AorHash, BindingId, NodeId, PersistSeq, Slot};
 use crate::keys::Keys;
 use crate::limits;
 use crate::location::{Binding, Change, Op, Table};
 use crate::output::{Outbox, Output, PersistBatch};
+use crate::owed::Owed;
 use crate::peer::Peers;
 use crate::policy::Policy;
 use crate::registrar::conversation::ConversationId;
@@ -45,6 +46,10 @@ pub(crate) struct Core {
     pub(crate) peers: Peers,
     pub(crate) conversations: Conversations,
     pub(crate) tombstones: Tombstones,
+    /// Changes that the store has lost and is to be told again.
+    pub(crate) owed: Owed,
+    /// A slot of this shard, for changes of none.
+    home: Slot,
     pub(crate) timers: Timers<Armed>,
     /// Leases to be given back that wait for their turn.
     pub(crate) release_queue: VecDeque<ConversationId>,
@@ -73,7 +78,7 @@ pub(crate) enum Purpose {
 }
 
 /// Places are bounded far below this, so that no packed conversation reaches it.
-const PROBES: u64 = u64::MAX << 16;
+const PROBES: u64 = u64::MAX << 32;
 
 impl Purpose {
     pub(crate) const fn pack(self) -> u64 {
@@ -85,7 +90,7 @@ impl Purpose {
 
     pub(crate) const fn unpack(owner: u64) -> Self {
         if owner & PROBES == PROBES {
-            Self::Probe(NodeId(owner as u16))
+            Self::Probe(NodeId(owner as u32))
         } else {
             Self::Conversation(ConversationId::unpack(owner))
         }
@@ -116,6 +121,8 @@ impl Core {
             gate: Gate::default(),
             conversations: Conversations::default(),
             tombstones: Tombstones::default(),
+            owed: Owed::default(),
+            home: Slot(config.shard.0.into()),
             timers: Timers::new(),
             release_queue: VecDeque::new(),
             releasing: 0,
@@ -123,24 +130,22 @@ impl Core {
         }
     }
 
-    /// Applies changes and gives the durable ones to the store as one batch. Hands back the
-    /// bindings that were removed, and the batch that a reply about this must wait for.
+    /// Applies changes and gives them to the store as one batch, with what it has lost before. Hands
+    /// back the bindings that were removed, and the batch that a reply about this must wait for.
     pub(crate) fn commit(
         &mut self,
         now: Now,
         mut changes: Vec<Change>,
         out: &mut Outbox,
     ) -> (PersistSeq, SmallVec<[Box<Binding>; 2]>) {
-        let mut written = Written::new();
-        for change in &changes {
-            match &change.op {
-                Op::Register(registration) => written.push(registration.binding),
-                Op::Refresh(refresh) => written.push(refresh.binding),
-                Op::Renew { aor, lease } => written.extend(self.table.sharing(*aor, lease.id)),
-                Op::Remove { .. } | Op::Spent { .. } | Op::Distrust { .. } => {}
-            }
+        if !self.owed.is_empty() {
+            changes.splice(0..0, self.owed.pay(&self.table));
         }
-        let seq = self.gate.issue(written);
+        let written = self.written_by(&changes);
+        let (seq, forgotten) = self.gate.issue(written);
+        if let Some(forgotten) = forgotten {
+            self.owed.extend(forgotten.once);
+        }
         let mut removed = SmallVec::new();
         for change in &mut changes {
             match &mut change.op {
@@ -148,7 +153,8 @@ impl Core {
                 Op::Renew { aor, lease } => {
                     // A restart must not believe in a longer lease than there is: what is said of
                     // those that share it waits for the store as well.
-                    let sharing: Written = self.table.sharing(*aor, lease.id).collect();
+                    let sharing = self.table.sharing(*aor, lease.id);
+                    let sharing: SmallVec<[BindingId; 4]> = sharing.collect();
                     sharing
                         .into_iter()
                         .for_each(|id| self.table.wait_for(id, seq));
@@ -163,6 +169,44 @@ impl Core {
             changes,
         }));
         (seq, removed)
+    }
+
+    fn written_by(&self, changes: &[Change]) -> Written {
+        let mut written = Written::default();
+        let bindings = &mut written.bindings;
+        for change in changes {
+            match &change.op {
+                Op::Register(registration) => bindings.push(registration.binding),
+                Op::Refresh(refresh) => bindings.push(refresh.binding),
+                Op::Renew { aor, lease } => bindings.extend(self.table.sharing(*aor, lease.id)),
+                Op::Remove { .. } | Op::Distrust { .. } | Op::Epoch { .. } => {
+                    written.once.push(change.clone());
+                }
+                Op::Spent { .. } => {}
+            }
+        }
+        written
+    }
+
+    /// Does not trust the leases of these bindings any more: their next REGISTERs are forwarded.
+    pub(crate) fn distrust(
+        &mut self,
+        now: Now,
+        bindings: impl IntoIterator<Item = BindingId>,
+        out: &mut Outbox,
+    ) {
+        let trusted = |id: &BindingId| {
+            let held = self.table.binding(*id);
+            held.is_some_and(|binding| binding.lease.epoch != 0)
+        };
+        let changes: Vec<Change> = bindings
+            .into_iter()
+            .filter(trusted)
+            .map(|binding| Change::of(binding, Op::Distrust { binding }))
+            .collect();
+        if !changes.is_empty() {
+            self.commit(now, changes, out);
+        }
     }
 
     /// Sends a reply once everything up to `seq` is durable.
@@ -235,19 +279,27 @@ impl Core {
     }
 
     /// A node said something.
-    pub(crate) fn heard_from(&mut self, now: Mono, node: NodeId, out: &mut Outbox) {
-        if let Some(after) = self.peers.heard(now, node) {
+    pub(crate) fn heard_from(&mut self, now: Now, node: NodeId, out: &mut Outbox) {
+        if let Some(after) = self.peers.heard(now.mono, node) {
             out.event(Event::UpstreamUp { node, after });
             if after >= self.policy.upstream.resync_after {
-                self.begin_epoch(node, EpochCause::Outage(after), out);
+                self.begin_epoch(now, node, EpochCause::Outage(after), out);
             }
         }
     }
 
     /// Calls all leases of a node into question (R14).
-    pub(crate) fn begin_epoch(&mut self, node: NodeId, cause: EpochCause, out: &mut Outbox) {
+    pub(crate) fn begin_epoch(
+        &mut self,
+        now: Now,
+        node: NodeId,
+        cause: EpochCause,
+        out: &mut Outbox,
+    ) {
         let epoch = self.peers.begin_epoch(node);
         out.event(Event::EpochBegun { node, epoch, cause });
+        let (slot, op) = (self.home, Op::Epoch { node, epoch });
+        self.commit(now, vec![Change { slot, op }], out);
     }
 
     /// An AoR as an operator writes it, `user@host`.

@@ -140,10 +140,10 @@ fn on_response(core: &mut Core, now: Now, message: &Message<'_>, flow: Flow, out
             sent_at,
             ..
         } => match Purpose::unpack(owner) {
-            Purpose::Probe(node) => core.heard_from(now.mono, node, out),
+            Purpose::Probe(node) => core.heard_from(now, node, out),
             Purpose::Conversation(id) => {
                 if let Some(node) = core.conversations.get(id).map(|c| c.node) {
-                    core.heard_from(now.mono, node, out);
+                    core.heard_from(now, node, out);
                 }
                 if status >= 200 {
                     registrar::on_final(core, now, id, message, sent_at, out);

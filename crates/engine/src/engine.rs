@@ -8,11 +8,11 @@ use crate::core::{Armed, Core, Purpose};
 use crate::counters::Counters;
 use crate::dispatch;
 use crate::event::{EpochCause, Event, Explained, RemovalCause};
-use crate::gate::Failed;
-use crate::ids::{BindingId, ShardId};
+use crate::gate::{Failed, Written};
+use crate::ids::{BindingId, NodeId, ShardId};
 use crate::input::{Input, TransportError};
 use crate::limits;
-use crate::location::Change;
+use crate::location::{Change, Op};
 use crate::output::{Outbox, Output};
 use crate::policy::Policy;
 use crate::registrar;
@@ -57,9 +57,15 @@ impl Engine {
     }
 
     /// Takes over what a former run under the same secret has made durable: its changes, in their
-    /// order and by this run's clock, of the slots that this shard owns. Before any input.
-    pub fn restore(&mut self, now: Now, changes: impl IntoIterator<Item = Change>) {
-        restore::restore(&mut self.core, now, changes.into_iter());
+    /// order and by this run's clock, of the slots that this shard owns, and all epochs. Before any
+    /// input.
+    pub fn restore(
+        &mut self,
+        now: Now,
+        changes: impl IntoIterator<Item = Change>,
+        out: &mut Outbox,
+    ) {
+        restore::restore(&mut self.core, now, changes.into_iter(), out);
         self.debug_check();
     }
 
@@ -224,7 +230,8 @@ impl Engine {
     }
 
     /// The store did not keep a batch: what waited for it is answered 503, and since memory and
-    /// store differ now, the main registrar is asked again at the next REGISTER.
+    /// store differ now, the main registrar is asked again at the next REGISTER. What nobody will say
+    /// again is owed to the store.
     fn on_persist_failed(&mut self, now: Now, seq: crate::PersistSeq, out: &mut Outbox) {
         let Failed { held, written } = self.core.gate.failed(seq);
         out.event(Event::PersistFailed {
@@ -234,9 +241,15 @@ impl Engine {
             registrar::fail_held(&mut self.core, now, reply, out);
         }
         match written {
-            Some(written) => written
-                .into_iter()
-                .for_each(|id| self.core.table.lose(id, seq)),
+            Some(Written { bindings, once }) => {
+                self.core.owed.extend(once);
+                for binding in bindings {
+                    if self.core.table.lose(binding, seq) {
+                        let doubt = Change::of(binding, Op::Distrust { binding });
+                        self.core.owed.extend([doubt]);
+                    }
+                }
+            }
             None => self.core.table.lose_all(seq),
         }
     }
@@ -253,8 +266,9 @@ impl Engine {
             Command::Kick { tag, aor } => (tag, self.kick(now, &aor, out)),
             Command::Totals { tag } => (tag, Answer::Totals(self.totals())),
             Command::Resync { tag } => {
-                for node in self.core.peers.all() {
-                    self.core.begin_epoch(node, EpochCause::Command, out);
+                let nodes: Vec<NodeId> = self.core.peers.all().collect();
+                for node in nodes {
+                    self.core.begin_epoch(now, node, EpochCause::Command, out);
                 }
                 (tag, Answer::Resynced)
             }

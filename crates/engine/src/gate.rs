@@ -13,6 +13,7 @@ use crate::clock::Mono;
 use crate::flow::Flow;
 use crate::ids::{BindingId, PersistSeq};
 use crate::limits;
+use crate::location::Change;
 use crate::txn::ServerTxn;
 
 /// How long a promise may be held and still be told as it stands: it counts from when it was made,
@@ -31,8 +32,14 @@ pub(crate) struct Gate {
     unsettled: VecDeque<(PersistSeq, Written)>,
 }
 
-/// The bindings that a batch writes.
-pub(crate) type Written = SmallVec<[BindingId; 2]>;
+/// What a batch writes.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// Bindings, of which a later batch may say more.
+    pub(crate) bindings: SmallVec<[BindingId; 2]>,
+    /// Changes that are said once only.
+    pub(crate) once: Vec<Change>,
+}
 
 /// What hangs on a batch that the store could not keep.
 #[derive(Debug)]
@@ -119,13 +126,20 @@ pub(crate) enum Admission {
 }
 
 impl Gate {
-    /// The number of the next batch, which writes these bindings.
-    pub(crate) fn issue(&mut self, written: Written) -> PersistSeq {
+    /// The number of the next batch, which writes this; and what the oldest writes that is forgotten
+    /// for it, as nobody will know should it fail.
+    pub(crate) fn issue(&mut self, written: Written) -> (PersistSeq, Option<Written>) {
         self.issued = PersistSeq(self.issued.0 + 1);
-        if self.unsettled.len() >= limits::UNSETTLED_BATCHES {
-            self.unsettled.pop_front();
-        }
+        let forgotten = match self.unsettled.len() >= limits::UNSETTLED_BATCHES {
+            true => self.unsettled.pop_front().map(|(_, written)| written),
+            false => None,
+        };
         self.unsettled.push_back((self.issued, written));
+        (self.issued, forgotten)
+    }
+
+    /// The last batch that the store was given.
+    pub(crate) fn last_issued(&self) -> PersistSeq {
         self.issued
     }
 
@@ -218,6 +232,10 @@ mod tests {
         }
     }
 
+    fn issue(gate: &mut Gate) -> PersistSeq {
+        gate.issue(Written::default()).0
+    }
+
     #[test]
     fn a_reply_goes_when_its_batch_is_durable_and_not_before() {
         let mut gate = Gate::default();
@@ -225,7 +243,7 @@ mod tests {
             gate.admit(Mono(0), PersistSeq(0), reply(b"plain")),
             Admission::Go
         );
-        let (one, two) = (gate.issue(Written::new()), gate.issue(Written::new()));
+        let (one, two) = (issue(&mut gate), issue(&mut gate));
         assert_eq!(gate.admit(Mono(0), one, reply(b"one")), Admission::Held);
         assert_eq!(gate.admit(Mono(0), two, reply(b"two")), Admission::Held);
         let gone = gate.persisted(one);
@@ -238,7 +256,7 @@ mod tests {
     #[test]
     fn a_failed_batch_hands_back_only_its_own_replies() {
         let mut gate = Gate::default();
-        let (one, two) = (gate.issue(Written::new()), gate.issue(Written::new()));
+        let (one, two) = (issue(&mut gate), issue(&mut gate));
         gate.admit(Mono(0), one, reply(b"one"));
         gate.admit(Mono(0), two, reply(b"two"));
         assert_eq!(&*gate.failed(one).held[0].bytes, b"one");
@@ -248,7 +266,7 @@ mod tests {
     #[test]
     fn held_replies_are_bounded() {
         let mut gate = Gate::default();
-        let seq = gate.issue(Written::new());
+        let seq = issue(&mut gate);
         for _ in 0..limits::HELD_REPLIES {
             assert_eq!(gate.admit(Mono(0), seq, reply(b"x")), Admission::Held);
         }

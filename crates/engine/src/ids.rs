@@ -1,5 +1,9 @@
 //! Newtypes for what the engine counts and addresses, and the split of AoRs over slots and shards.
 
+use core::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
+
 /// Number of slots that AoRs are dealt over. Fixed for ever: tokens carry it.
 pub const SLOTS: u16 = 4096;
 
@@ -22,7 +26,7 @@ pub struct AorHash(pub u128);
 ///
 /// The generation changes whenever an index is given to another device, so an old address never
 /// reaches a new owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BindingId {
     /// Slot of its AoR.
     pub slot: Slot,
@@ -36,9 +40,10 @@ pub struct BindingId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LeaseId(pub u64);
 
-/// Index of a main registrar in [`UpstreamPolicy::servers`](crate::policy::UpstreamPolicy::servers).
+/// A node of the main registrar: a hash of the name that it is configured under. So it is the same
+/// one wherever it stands in the list of servers, in all shards, and in the rows of a former run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NodeId(pub u16);
+pub struct NodeId(pub u32);
 
 /// Number of a batch of changes given to the store; grows by one per batch and engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,6 +60,19 @@ impl AorHash {
     #[must_use]
     pub const fn slot(self) -> Slot {
         Slot((self.0 % SLOTS as u128) as u16)
+    }
+}
+
+impl NodeId {
+    /// No node: whose lease no main registrar has granted.
+    pub const NONE: Self = Self(0);
+
+    /// The node of this name. Fixed for ever: stored leases carry it.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let mut hasher = SipHasher13::new();
+        hasher.write(name.as_bytes());
+        Self((hasher.finish() as u32).max(1))
     }
 }
 

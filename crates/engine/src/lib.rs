@@ -42,6 +42,7 @@ pub mod limits;
 pub mod location;
 mod naming;
 pub mod output;
+mod owed;
 mod peer;
 pub mod policy;
 pub mod registrar;

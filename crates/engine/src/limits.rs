@@ -28,6 +28,10 @@ pub const HELD_REPLIES: usize = 65_536;
 /// Batches of which is remembered what they write until the store has settled them; what more of
 /// them write is looked for, should they fail.
 pub const UNSETTLED_BATCHES: usize = 65_536;
+/// Changes that the store has lost and is to be told again.
+pub const OWED_CHANGES: usize = 65_536;
+/// Nodes that are configured no more of which is remembered what they were like.
+pub const FORMER_NODES: usize = 64;
 /// Tombstones (R8).
 pub const TOMBSTONES: usize = 65_536;
 /// Nonces of which is remembered how often they were used (RFC 7616 §3.4); whoever answers an older
@@ -40,8 +44,8 @@ pub const WORK_PER_TIMEOUT: usize = 256;
 pub const CHALLENGE_LIFE: Duration = Duration::from_secs(32);
 /// How long a departed device's last CSeq is remembered (R8): a transaction's life.
 pub const TOMBSTONE_LIFE: Duration = Duration::from_secs(32);
-/// So many leases lost within [`LOSS_WINDOW`] call all leases of a node into question (R14).
-pub const LOSSES_PER_EPOCH: u32 = 16;
+/// Leases of so many AoRs lost within [`LOSS_WINDOW`] call all leases of a node into question (R14).
+pub const LOSSES_PER_EPOCH: usize = 16;
 /// How long losses of leases are counted together.
 pub const LOSS_WINDOW: Duration = Duration::from_secs(60);
 /// First pause before a release is tried again; doubles each time.

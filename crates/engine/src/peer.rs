@@ -8,18 +8,22 @@
 use crate::clock::{Mono, Seconds};
 use crate::ids::{AorHash, NodeId};
 use crate::limits;
-use crate::policy::{Balance, UpstreamPolicy};
+use crate::location::Lease;
+use crate::policy::{Balance, Server, UpstreamPolicy};
 use crate::timers::TimerToken;
 
 /// The nodes of the main registrar, by [`NodeId`].
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
+    /// Those that are configured, in that order.
     nodes: Vec<Peer>,
+    /// Those that were: what was found out about them holds when they are again.
+    former: Vec<Peer>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 struct Peer {
-    name: String,
+    id: NodeId,
     down_since: Option<Mono>,
     last_heard: Mono,
     /// Shortest lifetime it takes, learnt from its 423 (R5).
@@ -30,9 +34,12 @@ struct Peer {
     resyncs: u32,
     /// What its answers list.
     listing: Listing,
-    /// Leases that it was found to have lost, and since when they are counted.
-    losses: (u32, Mono),
+    /// AoRs of which it was found to have lost a lease, and since when they are counted.
+    losses: (Vec<AorHash>, Mono),
 }
+
+/// The epoch of leases that no node has granted, which nothing calls into question.
+const EPOCH_OF_NONE: u16 = 1;
 
 /// What a node's answers to a REGISTER list, as far as was seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,18 +54,38 @@ pub(crate) enum Listing {
 impl Peers {
     /// Takes over a new list of nodes; what is known of those that stay is kept.
     pub(crate) fn adopt(&mut self, upstream: &UpstreamPolicy) {
-        let old = core::mem::take(&mut self.nodes);
-        self.nodes = upstream
-            .servers
-            .iter()
-            .map(|server| {
-                let known = old.iter().find(|peer| peer.name == server.name).cloned();
-                known.unwrap_or_else(|| Peer {
-                    name: server.name.clone(),
-                    ..Peer::default()
-                })
-            })
-            .collect();
+        let mut known = core::mem::take(&mut self.former);
+        known.append(&mut self.nodes);
+        let peer = |server: &Server| {
+            let id = server.node();
+            match known.iter().position(|peer| peer.id == id) {
+                Some(at) => known.remove(at),
+                None => Peer::new(id),
+            }
+        };
+        self.nodes = upstream.servers.iter().map(peer).collect();
+        self.former = known;
+        self.forget_former();
+    }
+
+    /// A former run began this epoch of a node.
+    pub(crate) fn restore_epoch(&mut self, node: NodeId, epoch: u32) {
+        let mut all = self.nodes.iter_mut().chain(&mut self.former);
+        let resyncs = epoch.saturating_sub(1);
+        if let Some(peer) = all.find(|peer| peer.id == node) {
+            peer.resyncs = peer.resyncs.max(resyncs);
+            return;
+        }
+        self.former.push(Peer {
+            resyncs,
+            ..Peer::new(node)
+        });
+        self.forget_former();
+    }
+
+    fn forget_former(&mut self) {
+        let excess = self.former.len().saturating_sub(limits::FORMER_NODES);
+        self.former.drain(..excess);
     }
 
     /// The node that takes a registration of this AoR; `None` when none can.
@@ -69,9 +96,13 @@ impl Peers {
             // The low bits chose the slot; the high ones spread over nodes.
             Balance::Aor => (aor.0 >> 32) as usize % count.max(1),
         };
-        (0..count)
-            .map(|step| NodeId(((first + step) % count) as u16))
-            .find(|node| self.is_up(*node) && address(upstream, *node).is_some())
+        let nodes = self.nodes.iter().zip(&upstream.servers);
+        nodes
+            .cycle()
+            .skip(first)
+            .take(count)
+            .find(|(peer, server)| peer.down_since.is_none() && server.address.is_some())
+            .map(|(peer, _)| peer.id)
     }
 
     /// Whether a node answers, as far as is known.
@@ -116,23 +147,38 @@ impl Peers {
         Verdict::WentDown
     }
 
-    /// The present epoch of a node, from 1: leases of an older one are renewed at the next REGISTER.
-    pub(crate) fn epoch(&self, node: NodeId) -> u32 {
-        self.node(node).map_or(1, |peer| peer.resyncs + 1)
+    /// The present epoch of a node as leases have it, never 0: those of an older one are renewed at
+    /// the next REGISTER.
+    pub(crate) fn epoch(&self, node: NodeId) -> u16 {
+        let mut all = self.nodes.iter().chain(&self.former);
+        all.find(|peer| peer.id == node)
+            .map_or(EPOCH_OF_NONE, Peer::epoch)
     }
 
-    /// Begins a new epoch of a node, and tells its number.
+    /// Whether a lease may be promised on as far as its epoch goes (D11). One of a node that is
+    /// configured no more may not: another is to hold it.
+    pub(crate) fn trusts(&self, lease: &Lease) -> bool {
+        match lease.node {
+            NodeId::NONE => lease.epoch == EPOCH_OF_NONE,
+            node => self
+                .node(node)
+                .is_some_and(|peer| peer.epoch() == lease.epoch),
+        }
+    }
+
+    /// Begins a new epoch of a node, and tells its number, from 1.
     pub(crate) fn begin_epoch(&mut self, node: NodeId) -> u32 {
         if let Some(peer) = self.node_mut(node) {
-            peer.resyncs += 1;
-            peer.losses = (0, Mono::default());
+            peer.resyncs = peer.resyncs.saturating_add(1);
+            peer.losses.0.clear();
         }
-        self.epoch(node)
+        self.node(node)
+            .map_or(1, |peer| peer.resyncs.saturating_add(1))
     }
 
     /// All nodes.
-    pub(crate) fn all(&self) -> impl Iterator<Item = NodeId> + use<> {
-        (0..self.nodes.len() as u16).map(NodeId)
+    pub(crate) fn all(&self) -> impl Iterator<Item = NodeId> {
+        self.nodes.iter().map(|peer| peer.id)
     }
 
     /// What a node's answers list.
@@ -148,25 +194,27 @@ impl Peers {
         }
     }
 
-    /// A node was found to have lost a lease. Whether it has lost so many lately that none is to be
-    /// trusted.
-    pub(crate) fn lost(&mut self, now: Mono, node: NodeId) -> bool {
+    /// A node was found to have lost a lease of an AoR. Whether it has lost those of so many lately
+    /// that none is to be trusted. One user with more devices than the node keeps is one loss.
+    pub(crate) fn lost(&mut self, now: Mono, node: NodeId, aor: AorHash) -> bool {
         let Some(peer) = self.node_mut(node) else {
             return false;
         };
-        let (count, since) = peer.losses;
-        peer.losses = match since.plus(limits::LOSS_WINDOW) > now && count > 0 {
-            true => (count + 1, since),
-            false => (1, now),
-        };
-        peer.losses.0 >= limits::LOSSES_PER_EPOCH
+        let (losers, since) = &mut peer.losses;
+        if losers.is_empty() || since.plus(limits::LOSS_WINDOW) <= now {
+            losers.clear();
+            *since = now;
+        }
+        if !losers.contains(&aor) {
+            losers.push(aor);
+        }
+        losers.len() >= limits::LOSSES_PER_EPOCH
     }
 
     /// The nodes that are down.
     pub(crate) fn down_nodes(&self) -> impl Iterator<Item = NodeId> {
-        let down = |(_, peer): &(usize, &Peer)| peer.down_since.is_some();
-        let nodes = self.nodes.iter().enumerate().filter(down);
-        nodes.map(|(at, _)| NodeId(at as u16))
+        let down = |peer: &&Peer| peer.down_since.is_some();
+        self.nodes.iter().filter(down).map(|peer| peer.id)
     }
 
     /// Remembers the timer of a node's next probe.
@@ -176,7 +224,7 @@ impl Peers {
         }
     }
 
-    /// Hands out the timers of all probes: they know the nodes by their old places.
+    /// Hands out the timers of all probes.
     pub(crate) fn take_probes(&mut self) -> impl Iterator<Item = TimerToken> {
         self.nodes.iter_mut().filter_map(|peer| peer.probe.take())
     }
@@ -194,11 +242,30 @@ impl Peers {
     }
 
     fn node(&self, node: NodeId) -> Option<&Peer> {
-        self.nodes.get(usize::from(node.0))
+        self.nodes.iter().find(|peer| peer.id == node)
     }
 
     fn node_mut(&mut self, node: NodeId) -> Option<&mut Peer> {
-        self.nodes.get_mut(usize::from(node.0))
+        self.nodes.iter_mut().find(|peer| peer.id == node)
+    }
+}
+
+impl Peer {
+    const fn new(id: NodeId) -> Self {
+        Self {
+            id,
+            down_since: None,
+            last_heard: Mono(0),
+            min_expires: 0,
+            probe: None,
+            resyncs: 0,
+            listing: Listing::Requester,
+            losses: (Vec::new(), Mono(0)),
+        }
+    }
+
+    const fn epoch(&self) -> u16 {
+        (self.resyncs % u16::MAX as u32) as u16 + 1
     }
 }
 
@@ -211,7 +278,7 @@ pub(crate) enum Verdict {
 
 /// The flow to a node, once its name has an address.
 pub(crate) fn address(upstream: &UpstreamPolicy, node: NodeId) -> Option<crate::Flow> {
-    let server = upstream.servers.get(usize::from(node.0))?;
+    let server = upstream.server(node)?;
     Some(crate::Flow::udp(server.listener, server.address?))
 }
 
@@ -225,7 +292,6 @@ pub(crate) fn is_upstream(upstream: &UpstreamPolicy, remote: core::net::IpAddr) 
 mod tests {
     use super::*;
     use crate::flow::ListenerId;
-    use crate::policy::Server;
 
     fn upstream(names: &[&str], balance: Balance) -> UpstreamPolicy {
         let servers = names.iter().enumerate().map(|(at, name)| Server {
@@ -240,6 +306,10 @@ mod tests {
         }
     }
 
+    fn node(name: &str) -> NodeId {
+        NodeId::of(name)
+    }
+
     fn peers(upstream: &UpstreamPolicy) -> Peers {
         let mut peers = Peers::default();
         peers.adopt(upstream);
@@ -250,32 +320,32 @@ mod tests {
     fn one_ignored_message_takes_no_node_down() {
         let upstream = upstream(&["a"], Balance::Failover);
         let mut peers = peers(&upstream);
-        peers.heard(Mono(5_000), NodeId(0));
+        peers.heard(Mono(5_000), node("a"));
         assert_eq!(
-            peers.silent(Mono(9_000), NodeId(0), Mono(1_000)),
+            peers.silent(Mono(9_000), node("a"), Mono(1_000)),
             Verdict::Unchanged
         );
-        assert!(peers.is_up(NodeId(0)));
+        assert!(peers.is_up(node("a")));
         assert_eq!(
-            peers.silent(Mono(14_000), NodeId(0), Mono(6_000)),
+            peers.silent(Mono(14_000), node("a"), Mono(6_000)),
             Verdict::WentDown
         );
         assert_eq!(
-            peers.silent(Mono(15_000), NodeId(0), Mono(7_000)),
+            peers.silent(Mono(15_000), node("a"), Mono(7_000)),
             Verdict::Unchanged
         );
         assert_eq!(peers.choose(&upstream, AorHash(0)), None);
-        assert_eq!(peers.heard(Mono(20_000), NodeId(0)), Some(6));
-        assert_eq!(peers.choose(&upstream, AorHash(0)), Some(NodeId(0)));
+        assert_eq!(peers.heard(Mono(20_000), node("a")), Some(6));
+        assert_eq!(peers.choose(&upstream, AorHash(0)), Some(node("a")));
     }
 
     #[test]
     fn failover_takes_the_first_that_is_up() {
         let upstream = upstream(&["a", "b"], Balance::Failover);
         let mut peers = peers(&upstream);
-        assert_eq!(peers.choose(&upstream, AorHash(u128::MAX)), Some(NodeId(0)));
-        peers.unreachable(Mono(1), NodeId(0));
-        assert_eq!(peers.choose(&upstream, AorHash(u128::MAX)), Some(NodeId(1)));
+        assert_eq!(peers.choose(&upstream, AorHash(u128::MAX)), Some(node("a")));
+        peers.unreachable(Mono(1), node("a"));
+        assert_eq!(peers.choose(&upstream, AorHash(u128::MAX)), Some(node("b")));
     }
 
     #[test]
@@ -283,20 +353,58 @@ mod tests {
         let upstream = upstream(&["a", "b"], Balance::Aor);
         let mut peers = peers(&upstream);
         let (even, odd) = (AorHash(0), AorHash(1 << 32));
-        assert_eq!(peers.choose(&upstream, even), Some(NodeId(0)));
-        assert_eq!(peers.choose(&upstream, odd), Some(NodeId(1)));
-        peers.unreachable(Mono(1), NodeId(1));
-        assert_eq!(peers.choose(&upstream, odd), Some(NodeId(0)));
+        assert_eq!(peers.choose(&upstream, even), Some(node("a")));
+        assert_eq!(peers.choose(&upstream, odd), Some(node("b")));
+        peers.unreachable(Mono(1), node("b"));
+        assert_eq!(peers.choose(&upstream, odd), Some(node("a")));
     }
 
     #[test]
     fn a_new_list_keeps_what_is_known_of_the_old_nodes() {
         let old = upstream(&["a", "b"], Balance::Failover);
         let mut peers = peers(&old);
-        peers.unreachable(Mono(1), NodeId(1));
-        peers.learn_min_expires(NodeId(1), 600);
+        peers.unreachable(Mono(1), node("b"));
+        peers.learn_min_expires(node("b"), 600);
+        peers.begin_epoch(node("a"));
         peers.adopt(&upstream(&["b"], Balance::Failover));
-        assert!(!peers.is_up(NodeId(0)));
-        assert_eq!(peers.min_expires(NodeId(0)), 600);
+        assert!(!peers.is_up(node("b")));
+        assert_eq!(peers.min_expires(node("b")), 600);
+        peers.adopt(&upstream(&["b", "a"], Balance::Failover));
+        assert_eq!(peers.epoch(node("a")), 2);
+    }
+
+    #[test]
+    fn r14_a_lease_is_trusted_in_its_epoch_and_while_its_node_is_there() {
+        let mut peers = peers(&upstream(&["a"], Balance::Failover));
+        let lease = |node, epoch| Lease {
+            id: crate::ids::LeaseId(1),
+            cseq: 1,
+            node,
+            terms: crate::registrar::terms::Terms::of(&crate::policy::DomainPolicy::default()),
+            settings: crate::settings::SettingsId::default(),
+            epoch,
+            granted: 60,
+            until: Mono(60_000),
+        };
+        assert!(peers.trusts(&lease(node("a"), 1)));
+        assert!(!peers.trusts(&lease(node("b"), 1)));
+        assert!(peers.trusts(&lease(NodeId::NONE, 1)));
+        assert!(!peers.trusts(&lease(NodeId::NONE, 0)));
+        peers.restore_epoch(node("a"), 3);
+        assert!(!peers.trusts(&lease(node("a"), 1)));
+        assert!(peers.trusts(&lease(node("a"), 3)));
+    }
+
+    #[test]
+    fn r14_one_user_is_one_loss() {
+        let mut peers = peers(&upstream(&["a"], Balance::Failover));
+        for _ in 0..2 * limits::LOSSES_PER_EPOCH {
+            assert!(!peers.lost(Mono(1), node("a"), AorHash(1)));
+        }
+        let others = 2..limits::LOSSES_PER_EPOCH as u128;
+        for other in others {
+            assert!(!peers.lost(Mono(1), node("a"), AorHash(other)));
+        }
+        assert!(peers.lost(Mono(1), node("a"), AorHash(0)));
     }
 }

@@ -12,6 +12,7 @@ use sip::digest::{Algorithm, Hex};
 
 use crate::clock::Seconds;
 use crate::flow::Transport;
+use crate::ids::NodeId;
 
 /// Everything the engine is told about how to behave.
 #[derive(Clone, Debug, Default)]
@@ -162,7 +163,7 @@ pub enum Side {
 /// The main registrar and how it is asked.
 #[derive(Clone, Debug)]
 pub struct UpstreamPolicy {
-    /// Its nodes, in order of preference; [`NodeId`](crate::NodeId) is the index.
+    /// Its nodes, in order of preference. No two have one name.
     pub servers: Vec<Server>,
     /// How a node is chosen.
     pub balance: Balance,
@@ -188,12 +189,28 @@ pub struct UpstreamPolicy {
 /// A node of the main registrar.
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// As configured, for people.
+    /// As configured. It is what tells one node from another: under a new name it is a new one.
     pub name: String,
     /// Where it is; `None` while its name has no address.
     pub address: Option<SocketAddr>,
     /// The listener that speaks with it.
     pub listener: crate::flow::ListenerId,
+}
+
+impl UpstreamPolicy {
+    /// The node of this identity, if it is configured.
+    #[must_use]
+    pub fn server(&self, node: NodeId) -> Option<&Server> {
+        self.servers.iter().find(|server| server.node() == node)
+    }
+}
+
+impl Server {
+    /// Its identity.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        NodeId::of(&self.name)
+    }
 }
 
 /// How a node is chosen among several.

@@ -156,8 +156,7 @@ impl Teller {
     fn node(&self, node: NodeId) -> &str {
         self.policy
             .upstream
-            .servers
-            .get(usize::from(node.0))
+            .server(node)
             .map_or("?", |server| &server.name)
     }
 }

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use engine::policy::{DomainPolicy, Listener, Mode, Policy, Server, Side, UpstreamPolicy};
-use engine::{ListenerId, Transport};
+use engine::{ListenerId, NodeId, Transport};
 
 /// Where midreg is, toward everybody.
 pub const US: &str = "192.0.2.1:5060";
@@ -68,6 +68,16 @@ pub fn main_address(node: u16) -> SocketAddr {
     SocketAddr::from(([203, 0, 113, 9], 5060 + node))
 }
 
+/// A node of the main registrar.
+#[must_use]
+pub fn node(number: u16) -> NodeId {
+    NodeId::of(&name(number))
+}
+
+fn name(node: u16) -> String {
+    format!("main{node}")
+}
+
 /// `contact` mode with everything at its default, one listener for datagrams and one for streams,
 /// and one main registrar.
 #[must_use]
@@ -102,7 +112,7 @@ pub fn with(mode: Mode, nodes: u16) -> Policy {
         side: Side::Both,
     };
     let server = |node: u16| Server {
-        name: format!("main{node}"),
+        name: name(node),
         address: Some(main_address(node)),
         listener: UDP,
     };

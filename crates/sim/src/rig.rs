@@ -148,7 +148,9 @@ impl Rig {
             how(&mut self.engine);
         }
         let changes = self.store.prefix().to_vec();
-        self.engine.restore(at(self.now), changes);
+        let mut outbox = core::mem::take(&mut self.outbox);
+        self.engine.restore(at(self.now), changes, &mut outbox);
+        self.collect(outbox);
     }
 
     /// What all engines so far have counted.

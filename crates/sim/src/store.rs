@@ -195,7 +195,7 @@ impl Store {
                 rows.filter(|row| (row.hash, row.lease) == (*aor, lease.id))
                     .for_each(|row| row.lease_until = lease.until);
             }
-            Op::Spent { .. } | Op::Distrust { .. } => {}
+            Op::Spent { .. } | Op::Distrust { .. } | Op::Epoch { .. } => {}
         }
     }
 }

@@ -10,6 +10,7 @@ use engine::{
 };
 use midreg_sim::expect::locally;
 use midreg_sim::rig::SECRET;
+use midreg_sim::store::StoreMode;
 use midreg_sim::world::Alarm;
 use midreg_sim::{Challenges, Phone, Temper, World, policy};
 
@@ -202,7 +203,6 @@ fn a_new_name_of_the_domain_upstream_leaves_nothing_under_the_old_one() {
     assert!(world.held(ALICE).is_empty());
 }
 
-// Fault: NodeId is a place in the list of servers: a new order makes another node of it.
 #[test]
 fn d4_goes_to_the_node_that_issued_the_challenge_wherever_the_settings_put_it() {
     let mut world = World::new(policy::two_nodes());
@@ -216,7 +216,6 @@ fn d4_goes_to_the_node_that_issued_the_challenge_wherever_the_settings_put_it() 
     assert_eq!(world.exchange(&alice, &bytes).status(), 200);
 }
 
-// Fault: as above for leases.
 #[test]
 fn r9_a_lease_is_given_back_to_the_node_that_granted_it_wherever_the_settings_put_it() {
     let mut world = World::new(policy::two_nodes());
@@ -232,8 +231,6 @@ fn r9_a_lease_is_given_back_to_the_node_that_granted_it_wherever_the_settings_pu
     assert!(world.held(ALICE).is_empty());
 }
 
-// Fault: Peers::lost counts every loss: one user with more phones than the main registrar holds
-// begins a new epoch for everybody, again and again.
 #[test]
 fn r14_one_user_does_not_call_the_leases_of_all_into_question() {
     let mut world = World::contact();
@@ -338,8 +335,6 @@ fn strangers_of_many_addresses_keep_nobody_out_who_is_known() {
     assert_eq!(mail.last().map(midreg_sim::Packet::status), Some(401));
 }
 
-// Fault: Peers::adopt counts the epochs of a renamed (or moved) node from 1 again: leases that
-// were in question are trusted.
 #[test]
 fn a_lease_of_a_node_that_lost_it_is_not_trusted_because_the_nodes_change_places() {
     let mut policy = policy::two_nodes();
@@ -361,6 +356,16 @@ fn a_lease_of_a_node_that_lost_it_is_not_trusted_because_the_nodes_change_places
 
 /// What an engine that begins anew with what the store has sends when it is sent this.
 fn after_a_restart(world: &World, from: &Phone, bytes: &[u8]) -> Vec<SocketAddr> {
+    after_a_restart_with(world.rig.policy().clone(), world, from, bytes)
+}
+
+/// The same under new settings.
+fn after_a_restart_with(
+    policy: Policy,
+    world: &World,
+    from: &Phone,
+    bytes: &[u8],
+) -> Vec<SocketAddr> {
     let config = EngineConfig {
         shard: ShardId(0),
         shards: 1,
@@ -372,9 +377,9 @@ fn after_a_restart(world: &World, from: &Phone, bytes: &[u8]) -> Vec<SocketAddr>
         mono,
         wall: Wall(1_767_225_600_000 + mono.0),
     };
-    let policy = Arc::new(world.rig.policy().clone());
-    let mut engine = Engine::new(&config, policy, now);
-    engine.restore(now, world.rig.store().prefix().iter().cloned());
+    let mut engine = Engine::new(&config, Arc::new(policy), now);
+    let mut out = engine::Outbox::new();
+    engine.restore(now, world.rig.store().prefix().iter().cloned(), &mut out);
     let flow = Flow::udp(policy::UDP, from.address);
     let mut outbox = Outbox::new();
     let datagram = Datagram { bytes, flow };
@@ -386,7 +391,6 @@ fn after_a_restart(world: &World, from: &Phone, bytes: &[u8]) -> Vec<SocketAddr>
     sent.collect()
 }
 
-// Fault: epochs begin anew with each run, and restore takes every stored lease for one of this epoch.
 #[test]
 fn r14_a_lease_of_an_older_epoch_is_so_after_a_restart() {
     let mut world = World::contact();
@@ -398,8 +402,64 @@ fn r14_a_lease_of_an_older_epoch_is_so_after_a_restart() {
     assert_eq!(sent, [policy::main_address(0)]);
 }
 
-// Fault: Op::Distrust is applied but never stored: what nobody knows of the main registrar is taken
-// for granted after a restart.
+#[test]
+fn r14_a_lease_of_the_present_epoch_is_trusted_after_a_restart() {
+    let mut world = World::contact();
+    let mut alice = alice();
+    world.touch(|rig| rig.command(Command::Resync { tag: 0 }));
+    world.registered(&mut alice);
+    let bytes = alice.register();
+    let sent = after_a_restart(&world, &alice, &bytes);
+    assert_eq!(sent, [alice.address]);
+}
+
+#[test]
+fn r14_an_epoch_that_the_store_lost_is_written_with_the_next_batch() {
+    let mut world = World::contact();
+    let mut alice = alice();
+    world.registered(&mut alice);
+    world.rig.set_store(StoreMode::Failing);
+    world.touch(|rig| rig.command(Command::Resync { tag: 0 }));
+    world.rig.set_store(StoreMode::AtOnce);
+    let mut bob = Phone::new("bob", "198.51.100.8:5062");
+    world.registered(&mut bob);
+    let bytes = alice.register();
+    let sent = after_a_restart(&world, &alice, &bytes);
+    assert_eq!(sent, [policy::main_address(0)]);
+}
+
+#[test]
+fn after_a_restart_a_lease_is_of_the_node_that_granted_it_wherever_the_settings_put_it() {
+    let mut policy = policy::two_nodes();
+    policy.upstream.balance = Balance::Failover;
+    let mut world = World::new(policy.clone());
+    let mut alice = alice();
+    world.registered(&mut alice);
+    policy.upstream.servers.reverse();
+    let bytes = alice.register();
+    let sent = after_a_restart_with(policy.clone(), &world, &alice, &bytes);
+    assert_eq!(sent, [alice.address], "its node is there");
+    policy.upstream.servers.pop();
+    let sent = after_a_restart_with(policy, &world, &alice, &bytes);
+    assert_eq!(sent, [policy::main_address(1)], "its node is not");
+}
+
+#[test]
+fn a_device_that_left_while_the_store_failed_is_gone_after_a_restart() {
+    let mut world = World::contact();
+    let mut alice = alice();
+    world.registered(&mut alice);
+    world.main().personality.challenges = Challenges::Never;
+    world.rig.set_store(StoreMode::Failing);
+    world.unregister(&mut alice);
+    world.rig.set_store(StoreMode::AtOnce);
+    let mut bob = Phone::new("bob", "198.51.100.8:5062");
+    world.registered(&mut bob);
+    let bytes = alice.register();
+    let sent = after_a_restart(&world, &alice, &bytes);
+    assert_eq!(sent, [policy::main_address(0)], "it is new");
+}
+
 #[test]
 fn a_lease_that_is_not_trusted_is_not_trusted_after_a_restart() {
     let mut world = World::contact();

@@ -266,8 +266,6 @@ fn the_last_device_dies_while_something_unknown_is_removed() {
 
 // The store
 
-// Fault: the answer to a repeated farewell (Grave::LastWords) waits for the bindings that it
-// lists, but not for the removal itself.
 #[test]
 fn who_repeats_his_farewell_is_not_told_of_it_before_the_store_knows() {
     for mode in [Mode::Aor, Mode::Standalone] {
@@ -285,8 +283,6 @@ fn who_repeats_his_farewell_is_not_told_of_it_before_the_store_knows() {
     }
 }
 
-// Fault: gate::Written does not name removed bindings: a batch that failed leaves rows in the
-// store that nothing ever removes, and a restart brings back who was told that he is gone.
 #[test]
 fn a_removal_that_the_store_lost_is_written_with_the_next() {
     for mode in [Mode::Contact, Mode::Aor, Mode::Standalone] {

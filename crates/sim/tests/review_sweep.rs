@@ -8,8 +8,7 @@ use midreg_sim::{Mix, Story};
 /// Stories of a usual run.
 const SEEDS: u64 = 64;
 
-// Fault: seeds 16, 18, 20 (and 186): the repeated farewell of review_shared. The usual sweep draws
-// no `aor` at all (mix::MODES).
+// The usual sweep draws no `aor` at all (mix::MODES).
 #[test]
 fn stories_of_shared_leases_end_well() {
     let seeds = std::env::var("SIM_SEEDS")

@@ -53,8 +53,9 @@ pub struct Lease {
     pub terms: Terms,
     /// The settings under which the main registrar was told of it.
     pub settings: SettingsId,
-    /// The epoch in which it was granted; an older one is not trusted (R14).
-    pub epoch: u32,
+    /// The epoch in which it was granted, 0 for none; an older one is not trusted (R14). Epochs count
+    /// round here, which takes longer than a lease lives.
+    pub epoch: u16,
     /// Lifetime the last 2xx granted.
     pub granted: Seconds,
     /// When it ends, counted from the moment we *sent* the REGISTER.

@@ -7,13 +7,13 @@
 use crate::clock::{Mono, Seconds};
 use crate::event::RemovalCause;
 use crate::flow::Flow;
-use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq, Slot};
+use crate::ids::{AorHash, BindingId, LeaseId, NodeId, PersistSeq, Slot};
 use crate::location::binding::{ContactText, Lease};
 
 /// One change of one slot.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// The slot it belongs to.
+    /// The slot it belongs to; one of the shard's where it concerns them all.
     pub slot: Slot,
     /// What changes.
     pub op: Op,
@@ -49,11 +49,18 @@ pub enum Op {
         /// The CSeq.
         cseq: u32,
     },
-    /// The lease is not to be trusted: the next REGISTER is forwarded (D11). Volatile: after a
-    /// load, a lost lease is found out again.
+    /// The lease is not to be trusted: the next REGISTER is forwarded (D11). Durable.
     Distrust {
         /// The binding whose lease it is.
         binding: BindingId,
+    },
+    /// A new epoch of a node began: leases of an older one are not to be trusted (R14). Durable, and
+    /// of no slot: a restart gives it to every shard, and of several the highest holds.
+    Epoch {
+        /// The node.
+        node: NodeId,
+        /// The number of the epoch.
+        epoch: u32,
     },
 }
 

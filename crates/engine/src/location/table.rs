@@ -141,6 +141,8 @@ impl Table {
                     held.lease.epoch = 0;
                 }
             }
+            // It is the nodes' own (`Peers`).
+            Op::Epoch { .. } => {}
         }
         None
     }
@@ -150,6 +152,7 @@ impl Table {
         if let Op::Register(registration) = &change.op {
             let id = registration.binding;
             if self.binding(id).is_none() {
+                self.vacate(id);
                 let slot = self.slot_mut(id.slot);
                 if !slot.is_some_and(|slot| slot.restore(id)) {
                     return;
@@ -162,24 +165,35 @@ impl Table {
         }
     }
 
-    /// Changes every binding, once all of a former run has been replayed, and arms it anew. One of
-    /// which `live` says no is gone.
-    pub(crate) fn revive(&mut self, mut live: impl FnMut(&mut Binding) -> bool) {
+    /// Frees a place of which the store knows a former owner only: his removal was lost, but it
+    /// was given to another.
+    fn vacate(&mut self, id: BindingId) {
+        let held = self
+            .slot(id.slot)
+            .and_then(|slot| slot.at(id.slot, id.index));
+        if let Some(former) = held.map(|binding| binding.id) {
+            self.remove(former);
+            self.release(former);
+        }
+    }
+
+    /// Changes every binding, once all of a former run has been replayed, and arms it anew. Hands
+    /// back those of which `live` says no.
+    pub(crate) fn revive(&mut self, mut live: impl FnMut(&mut Binding) -> bool) -> Vec<BindingId> {
         let slots = self.slots.iter_mut();
         let records = slots.flat_map(|slot| slot.records_mut());
         let verdicts: Vec<(BindingId, Option<Mono>)> = records
             .flat_map(Record::bindings_mut)
             .map(|binding| (binding.id, live(binding).then(|| binding.ends_at())))
             .collect();
+        let mut dead = Vec::new();
         for (id, ends_at) in verdicts {
             match ends_at {
                 Some(at) => self.rearm(id, at),
-                None => {
-                    self.remove(id);
-                    self.release(id);
-                }
+                None => dead.push(id),
             }
         }
+        dead
     }
 
     /// Keeps a decision for `explain`. Not a change: it promises nothing.
@@ -197,13 +211,12 @@ impl Table {
     }
 
     /// A binding that waited for a batch which the store did not keep is lost to it, so that the
-    /// next REGISTER goes upstream and writes it anew. One that a later batch writes is not.
-    pub(crate) fn lose(&mut self, id: BindingId, seq: PersistSeq) {
-        if let Some(binding) = self.binding_mut(id)
-            && binding.pending == seq
-        {
-            binding.lose();
-        }
+    /// next REGISTER goes upstream and writes it anew. One that a later batch writes is not. Whether
+    /// it was lost.
+    pub(crate) fn lose(&mut self, id: BindingId, seq: PersistSeq) -> bool {
+        let held = self.binding_mut(id);
+        let lost = held.filter(|binding| binding.pending == seq);
+        lost.map(Binding::lose).is_some()
     }
 
     /// As [`Self::lose`] for whoever waited for it. Looks at all bindings.

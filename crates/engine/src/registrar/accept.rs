@@ -66,7 +66,7 @@ pub(super) fn on_accepted(
         keep_shared(core, now, &verdict, out);
         refuse(core, now, &verdict, &refusal, out);
         // What it did to those that are known, nobody wanted.
-        forward::distrust(core, id, &request, asking.arrival.class);
+        forward::distrust(core, now, (id, asking.arrival.class), &request, out);
         return release::undo(core, id, &request, sent_at.plus_seconds(asking.asked));
     }
     let seq = match request.wish {
@@ -195,10 +195,7 @@ fn remove_all(
         .map(|binding| (binding.id, binding.proved_at))
         .partition(|(_, proved_at)| *proved_at <= verdict.sent_at);
     core.conversations.doubt(request.aor_hash, verdict.id);
-    for (binding, _) in doubtful {
-        core.table
-            .apply(Change::of(binding, Op::Distrust { binding }));
-    }
+    core.distrust(now, doubtful.into_iter().map(|(binding, _)| binding), out);
     core.tombstones
         .bury(now.mono, request.aor_hash, request.words());
     settlement::forget(core, now, request.aor_hash, verdict.id, out);

@@ -8,6 +8,7 @@ use crate::gate::{ReadyReply, Repeat};
 use crate::ids::{BindingId, PersistSeq};
 use crate::location::Binding;
 use crate::output::Outbox;
+use crate::registrar::departure::farewell;
 use crate::registrar::reply;
 use crate::registrar::request::RegisterRequest;
 use crate::txn::ServerTxn;
@@ -42,9 +43,10 @@ pub(super) fn answer(
     out: &mut Outbox,
 ) {
     let flow = request.heading.way_back();
+    let gone = farewell(core, now, request, out);
     let listed = listed(core, request, devices);
     let waits = listed.iter().map(|binding| binding.waits_for()).max();
-    let seq = waits.unwrap_or_default().max(delivery.after);
+    let seq = waits.unwrap_or_default().max(delivery.after).max(gone);
     let own = devices
         .iter()
         .flatten()

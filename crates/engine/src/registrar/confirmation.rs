@@ -13,6 +13,7 @@ use crate::output::Outbox;
 use crate::registrar::accept::{Verdict, claimed};
 use crate::registrar::address::Address;
 use crate::registrar::answer::listed;
+use crate::registrar::departure::farewell;
 use crate::registrar::relay::{self, Challenge, Restored};
 use crate::registrar::reply::{Listing, write_contact};
 
@@ -47,6 +48,7 @@ pub(super) fn confirm(
         repeat: who_repeats(core, verdict),
         bytes: &bytes,
     };
+    let seq = seq.max(farewell(core, now, verdict.request, out));
     core.reply(now, seq, reply, out);
 }
 

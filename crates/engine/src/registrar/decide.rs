@@ -247,7 +247,7 @@ fn device_reason(
             return Some(ForwardReason::Reauth);
         }
     }
-    if binding.lease.epoch != facts.peers.epoch(binding.lease.node) {
+    if !facts.peers.trusts(&binding.lease) {
         return Some(ForwardReason::Epoch);
     }
     let want = want(wanted, facts.request.reach, facts.policy);

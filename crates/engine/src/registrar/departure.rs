@@ -30,6 +30,23 @@ pub(super) fn leave(
     answer(core, now, request, &[], delivery, out);
 }
 
+/// What a reply must wait for that says to a device that it is gone, now or again: whatever was given
+/// to the store until now, of which the removal is a part, and once more what the store has lost.
+pub(super) fn farewell(
+    core: &mut Core,
+    now: Now,
+    request: &RegisterRequest<'_>,
+    out: &mut Outbox,
+) -> PersistSeq {
+    if !request.only_removes() {
+        return PersistSeq::default();
+    }
+    if core.owed.has_removal_in(request.aor_hash.slot()) {
+        core.commit(now, Vec::new(), out);
+    }
+    core.gate.last_issued()
+}
+
 /// Removes bindings here, and gives back upstream the leases that nobody hangs on any more (R9).
 /// Returns what a reply about it must wait for.
 pub(crate) fn remove(

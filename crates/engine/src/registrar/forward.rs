@@ -12,7 +12,6 @@ use crate::flow::Flow;
 use crate::gate::{ReadyReply, Repeat};
 use crate::ids::{AorHash, BindingId};
 use crate::limits;
-use crate::location::{Change, Op};
 use crate::output::Outbox;
 use crate::registrar::answer::Delivery;
 use crate::registrar::class::Class;
@@ -183,7 +182,7 @@ pub(super) fn unanswered(
             Class::Stranger => asking.asked.min(limits::UNPROVED_RELEASE_LIFE),
         };
         release::undo(core, id, &request, now.mono.plus_seconds(lifetime));
-        distrust(core, id, &request, asking.arrival.class);
+        distrust(core, now, (id, asking.arrival.class), &request, out);
     }
 }
 
@@ -199,7 +198,7 @@ pub(super) fn disown(
 ) {
     give_up(core, now, &asking.arrival, out);
     release::undo(core, id, request, now.mono.plus_seconds(asking.asked));
-    distrust(core, id, request, asking.arrival.class);
+    distrust(core, now, (id, asking.arrival.class), request, out);
 }
 
 /// Whether a request that was read again is still about the AoR of its conversation: domains may
@@ -215,9 +214,10 @@ pub(super) fn is_of(core: &Core, id: ConversationId, request: &RegisterRequest<'
 /// lease.
 pub(super) fn distrust(
     core: &mut Core,
-    id: ConversationId,
+    now: Now,
+    (id, class): (ConversationId, Class),
     request: &RegisterRequest<'_>,
-    class: Class,
+    out: &mut Outbox,
 ) {
     let Some(conversation) = core.conversations.get(id) else {
         return;
@@ -236,10 +236,7 @@ pub(super) fn distrust(
             .collect(),
         Wish::Contacts(_) => conversation.claims.iter().map(|c| c.binding).collect(),
     };
-    for binding in bindings {
-        core.table
-            .apply(Change::of(binding, Op::Distrust { binding }));
-    }
+    core.distrust(now, bindings, out);
 }
 
 /// An arrival could not be asked, or nobody answered: what is left of its lease carries it, or it
@@ -337,15 +334,20 @@ fn place_again(
         return give_up(core, now, &arrival, out);
     }
     let devices = super::devices_of(core, &request);
-    // Whoever spoke on the lease before it may have renewed it for all.
-    if let Decision::Absorb { .. } = super::judge(core, now, &request, &devices, SelfProof::None) {
-        core.counters.decided(Row::D13);
-        let delivery = Delivery {
-            txn: Some(arrival.txn),
-            repeat: Repeat::ByBinding,
-            ..Delivery::STATELESS
-        };
-        return absorb::absorb(core, now, &request, &devices, delivery, out);
+    match super::judge(core, now, &request, &devices, SelfProof::None) {
+        // Whoever spoke on the lease before it may have renewed it for all.
+        Decision::Absorb { .. } => {
+            core.counters.decided(Row::D13);
+            let delivery = Delivery {
+                txn: Some(arrival.txn),
+                repeat: Repeat::ByBinding,
+                ..Delivery::STATELESS
+            };
+            return absorb::absorb(core, now, &request, &devices, delivery, out);
+        }
+        // Its device may have left meanwhile (R8).
+        Decision::Reject(refusal) => return refuse_arrival(core, now, &arrival, refusal, out),
+        _ => {}
     }
     if let Err(refusal) = quota::check(core, &request, &devices) {
         return refuse_arrival(core, now, &arrival, refusal, out);

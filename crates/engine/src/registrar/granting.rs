@@ -226,7 +226,7 @@ pub(super) fn apply(
     }
     supersession::supersede(core, now, (&request.aor, request.aor_hash), superseded, out);
     if !verdict.asking.terms.rewrites_contact() {
-        distrust_namesakes(core, request);
+        distrust_namesakes(core, now, request, out);
     }
     let Some(conversation) = core.conversations.get_mut(verdict.id) else {
         return seq;
@@ -248,7 +248,7 @@ pub(super) fn apply(
 
 /// With `path` insertion the main registrar keeps contacts by the names that devices give them: one
 /// that was removed may have been another device's as well (R3).
-fn distrust_namesakes(core: &mut Core, request: &RegisterRequest<'_>) {
+fn distrust_namesakes(core: &mut Core, now: Now, request: &RegisterRequest<'_>, out: &mut Outbox) {
     let named = |binding: &Binding| {
         let mut removed = request
             .contacts()
@@ -262,10 +262,7 @@ fn distrust_namesakes(core: &mut Core, request: &RegisterRequest<'_>) {
         .filter(|binding| named(binding))
         .map(|binding| binding.id)
         .collect();
-    for binding in namesakes {
-        core.table
-            .apply(Change::of(binding, Op::Distrust { binding }));
-    }
+    core.distrust(now, namesakes, out);
 }
 
 pub(super) fn tell(core: &Core, request: &RegisterRequest<'_>, change: &Change, out: &mut Outbox) {
@@ -289,6 +286,10 @@ pub(super) fn tell(core: &Core, request: &RegisterRequest<'_>, change: &Change, 
                 cause: *cause,
             });
         }
-        Op::Renew { .. } | Op::Refresh(_) | Op::Spent { .. } | Op::Distrust { .. } => {}
+        Op::Renew { .. }
+        | Op::Refresh(_)
+        | Op::Spent { .. }
+        | Op::Distrust { .. }
+        | Op::Epoch { .. } => {}
     }
 }

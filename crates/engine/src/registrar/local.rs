@@ -160,10 +160,10 @@ fn lease(
     Some(Lease {
         id: LeaseId(core.entropy.draw()),
         cseq: 0,
-        node: NodeId(0),
+        node: NodeId::NONE,
         terms: request.terms,
         settings: core.settings.present(),
-        epoch: core.peers.epoch(NodeId(0)),
+        epoch: core.peers.epoch(NodeId::NONE),
         granted: u32::MAX,
         until: Mono::NEVER,
     })

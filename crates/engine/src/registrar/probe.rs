@@ -50,7 +50,7 @@ fn arm(core: &mut Core, node: NodeId, at: Mono) {
     core.peers.set_probe(node, timer);
 }
 
-/// Takes over a new list of nodes; those that are down are probed on in their new places.
+/// Takes over a new list of nodes; of those that are down the ones that stay are probed on.
 pub(crate) fn adopt(core: &mut Core, now: Now, upstream: &UpstreamPolicy) {
     for timer in core.peers.take_probes() {
         core.timers.cancel(timer);

@@ -78,7 +78,7 @@ fn lease_carries(core: &Core, now: Now, request: &RegisterRequest<'_>) -> bool {
         && bindings.any(|binding| {
             let lease = &binding.lease;
             lease.terms == request.terms
-                && lease.epoch == core.peers.epoch(lease.node)
+                && core.peers.trusts(lease)
                 && lease.usable(now.mono) >= longest.min(lease.granted / 2).max(1)
         })
 }

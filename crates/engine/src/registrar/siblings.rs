@@ -9,7 +9,6 @@ use crate::clock::Now;
 use crate::core::Core;
 use crate::event::{EpochCause, Event};
 use crate::ids::BindingId;
-use crate::location::{Change, Op};
 use crate::output::Outbox;
 use crate::peer::Listing;
 use crate::registrar::accept::{Verdict, claimed};
@@ -35,13 +34,12 @@ pub(super) fn compare(core: &mut Core, now: Now, verdict: &Verdict<'_, '_>, out:
     if core.peers.listing(node) == Listing::Requester {
         return out.event(Event::SiblingsUnlisted { aor, node });
     }
+    core.distrust(now, missing.iter().copied(), out);
     for binding in missing {
-        core.table
-            .apply(Change::of(binding, Op::Distrust { binding }));
         let aor = aor.clone();
         out.event(Event::LeaseLost { aor, binding, node });
-        if core.peers.lost(now.mono, node) {
-            core.begin_epoch(node, EpochCause::Losses, out);
+        if core.peers.lost(now.mono, node, verdict.request.aor_hash) {
+            core.begin_epoch(now, node, EpochCause::Losses, out);
         }
     }
 }
@@ -68,7 +66,7 @@ fn siblings(core: &Core, now: Now, verdict: &Verdict<'_, '_>) -> (Bindings, Bind
         .filter(|binding| !own.contains(&binding.id) && Some(binding.lease.node) == node)
         .filter(|binding| binding.lease.terms == terms && binding.proved_at < verdict.sent_at)
         .filter(|binding| binding.lease.usable(now.mono) > 0)
-        .filter(|binding| binding.lease.epoch == core.peers.epoch(binding.lease.node))
+        .filter(|binding| core.peers.trusts(&binding.lease))
         .map(|binding| (binding.id, names(binding.id, binding.contact.uri())))
         .fold(
             Default::default(),
