@@ -34,12 +34,22 @@ struct Peer {
     resyncs: u32,
     /// What its answers list.
     listing: Listing,
+    /// Whether it was seen to accept somebody whom it had not asked for proof (R1).
+    door: Door,
     /// AoRs of which it was found to have lost a lease, and since when they are counted.
     losses: (Vec<AorHash>, Mono),
 }
 
 /// The epoch of leases that no node has granted, which nothing calls into question.
 const EPOCH_OF_NONE: u16 = 1;
+
+/// Whether a node lets strangers in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Door {
+    #[default]
+    Watched,
+    Open,
+}
 
 /// What a node's answers to a REGISTER list, as far as was seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -187,6 +197,18 @@ impl Peers {
             .map_or(Listing::Requester, |peer| peer.listing)
     }
 
+    /// Whether a node lets strangers in, as far as was seen.
+    pub(crate) fn door(&self, node: NodeId) -> Door {
+        self.node(node).map_or(Door::Watched, |peer| peer.door)
+    }
+
+    /// A node accepted somebody whom it had not asked for proof.
+    pub(crate) fn let_in(&mut self, node: NodeId) {
+        if let Some(peer) = self.node_mut(node) {
+            peer.door = Door::Open;
+        }
+    }
+
     /// A node's answer listed others than the requester.
     pub(crate) fn lists_all(&mut self, node: NodeId) {
         if let Some(peer) = self.node_mut(node) {
@@ -260,6 +282,7 @@ impl Peer {
             probe: None,
             resyncs: 0,
             listing: Listing::Requester,
+            door: Door::Watched,
             losses: (Vec::new(), Mono(0)),
         }
     }

@@ -77,8 +77,6 @@ fn r19_another_name_for_the_domain_while_somebody_waits_for_his_turn() {
     world.main().personality.temper = Temper::Normal;
     world.wait(20);
     world.rig.engine().check_invariants();
-    let bound = world.bound(ALICE).len() + world.bound("alice@example.net").len();
-    assert_eq!(bound, world.rig.totals().bindings);
     world.wait(400);
     assert_eq!(world.rig.totals().bindings, 0);
     assert_eq!(world.rig.totals().conversations, 0);
@@ -100,8 +98,8 @@ fn r19_another_name_for_the_domain_before_a_request_is_repeated_for_longer() {
     world.main().personality.temper = Temper::Normal;
     world.wait(10);
     world.rig.engine().check_invariants();
-    let bound = world.bound(ALICE).len() + world.bound("alice@example.net").len();
-    assert_eq!(bound, world.rig.totals().bindings);
+    world.wait(400);
+    assert_eq!(world.rig.totals().bindings, 0);
 }
 
 #[test]
@@ -378,7 +376,7 @@ fn after_a_restart_with(
         wall: Wall(1_767_225_600_000 + mono.0),
     };
     let mut engine = Engine::new(&config, Arc::new(policy), now);
-    let mut out = engine::Outbox::new();
+    let mut out = Outbox::new();
     engine.restore(now, world.rig.store().prefix().iter().cloned(), &mut out);
     let flow = Flow::udp(policy::UDP, from.address);
     let mut outbox = Outbox::new();

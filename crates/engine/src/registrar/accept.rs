@@ -126,6 +126,9 @@ fn untrusted(core: &mut Core, verdict: &Verdict<'_, '_>, out: &mut Outbox) -> Op
     let unknown = !core.table.bindings_of(request.aor_hash).any(known);
     if asking.arrival.reason == ForwardReason::NewDevice || (required && unknown) {
         core.counters.unchallenged += 1;
+        if let Some(node) = core.conversations.get(verdict.id).map(|own| own.node) {
+            core.peers.let_in(node);
+        }
         out.event(Event::UnchallengedRegistration {
             aor: Core::aor_text(&request.aor),
             source: request.flow.remote,

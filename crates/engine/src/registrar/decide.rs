@@ -247,6 +247,10 @@ fn device_reason(
             return Some(ForwardReason::Reauth);
         }
     }
+    // What is held here only, the main registrar has never heard of.
+    if binding.lease.terms.is_local() != facts.request.terms.is_local() {
+        return Some(ForwardReason::Epoch);
+    }
     if !facts.peers.trusts(&binding.lease) {
         return Some(ForwardReason::Epoch);
     }

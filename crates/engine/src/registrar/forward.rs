@@ -13,6 +13,7 @@ use crate::gate::{ReadyReply, Repeat};
 use crate::ids::{AorHash, BindingId};
 use crate::limits;
 use crate::output::Outbox;
+use crate::peer::Door;
 use crate::registrar::answer::Delivery;
 use crate::registrar::class::Class;
 use crate::registrar::conversation::{Arrival, Asking, Claim, ConversationId, Hold, Leg, Phase};
@@ -210,8 +211,7 @@ pub(super) fn is_of(core: &Core, id: ConversationId, request: &RegisterRequest<'
 
 /// What the main registrar holds of those that an unanswered request was about, nobody knows: their
 /// next REGISTER asks it. One more device that is a stranger calls none of its siblings into question:
-/// a main registrar that ignores him has changed nothing, and one that does not has renewed their
-/// lease.
+/// a main registrar that asks everybody for proof has changed nothing for him.
 pub(super) fn distrust(
     core: &mut Core,
     now: Now,
@@ -222,6 +222,7 @@ pub(super) fn distrust(
     let Some(conversation) = core.conversations.get(id) else {
         return;
     };
+    let unproved = class == Class::Stranger && core.peers.door(conversation.node) == Door::Watched;
     let bindings: SmallVec<[BindingId; 4]> = match request.wish {
         Wish::Query => return,
         Wish::RemoveAll => core
@@ -230,7 +231,7 @@ pub(super) fn distrust(
             .map(|binding| binding.id)
             .collect(),
         // The answer that nobody heard may have shortened the lease of all.
-        Wish::Contacts(_) if conversation.terms.is_shared() && class != Class::Stranger => core
+        Wish::Contacts(_) if conversation.terms.is_shared() && !unproved => core
             .table
             .sharing(conversation.hash, conversation.lease)
             .collect(),
