@@ -310,10 +310,10 @@ impl Binding {
         self.pending == PersistSeq::LOST
     }
 
-    /// When it ends: with the promise or, where a shared lease was shortened since, with the lease.
+    /// When it ends: with the promise or, where the lease was shortened since, with the lease.
     #[must_use]
     pub fn ends_at(&self) -> Mono {
-        match self.lease.terms.is_shared() {
+        match self.lease.terms.is_leased() {
             true => self.expires_at.min(self.lease.carries_until()),
             false => self.expires_at,
         }

@@ -63,7 +63,7 @@ pub(super) fn on_accepted(
     };
     let unwanted = untrusted(core, &verdict, out);
     if let Some(refusal) = unwanted.or_else(|| quota::overrun(core, id, &request)) {
-        keep_shared(core, now, &verdict, out);
+        keep_leases(core, now, &verdict, out);
         refuse(core, now, &verdict, &refusal, out);
         // What it did to those that are known, nobody wanted.
         forward::distrust(core, now, (id, asking.arrival.class), &request, out);
@@ -77,7 +77,7 @@ pub(super) fn on_accepted(
             None => {
                 let refusal = Refusal::new(503, "Lease Too Short")
                     .with(RefusalHeader::RetryAfter(core.retry_after()));
-                keep_shared(core, now, &verdict, out);
+                keep_leases(core, now, &verdict, out);
                 refuse(core, now, &verdict, &refusal, out);
                 release::undo(core, id, &request, sent_at.plus_seconds(asking.asked));
                 let short = claimed(core, id);
@@ -137,10 +137,11 @@ fn untrusted(core: &mut Core, verdict: &Verdict<'_, '_>, out: &mut Outbox) -> Op
     (required && unknown).then_some(Refusal::new(403, "Accepted Without a Challenge"))
 }
 
-/// Whatever becomes of the request, its 2xx has granted the lease of all anew (`aor`).
-fn keep_shared(core: &mut Core, now: Now, verdict: &Verdict<'_, '_>, out: &mut Outbox) {
+/// Whatever becomes of a request, its 2xx has granted the leases of those that are known anew: they
+/// may be shorter now.
+fn keep_leases(core: &mut Core, now: Now, verdict: &Verdict<'_, '_>, out: &mut Outbox) {
     let mut plan = Plan::default();
-    if verdict.asking.terms.is_shared() {
+    if verdict.asking.terms.is_leased() {
         share(core, verdict, &mut plan);
     }
     let changes = plan.into_changes();

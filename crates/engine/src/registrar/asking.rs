@@ -107,8 +107,10 @@ fn asks_anew(core: &Core, request: &RegisterRequest<'_>, reason: ForwardReason) 
     let rule = policy.registration.flow_match;
     let known = |binding: &Binding| flows_match(&request.flow, &binding.flow, rule);
     let mut bindings = core.table.bindings_of(request.aor_hash);
-    let required = policy.challenge == ChallengePolicy::Require;
-    if required && !core.table.bindings_of(request.aor_hash).any(known) {
+    // What others share must not hang on what a stranger may have been granted unheard.
+    let shared = request.terms.is_shared() && !request.only_removes();
+    let strict = policy.challenge == ChallengePolicy::Require || shared;
+    if strict && !core.table.bindings_of(request.aor_hash).any(known) {
         return true;
     }
     bindings.any(|binding| {

@@ -164,22 +164,21 @@ pub(super) fn path_of(request: &RegisterRequest<'_>) -> Vec<u8> {
     path
 }
 
-/// A lease that the devices of an AoR share was granted anew, whoever asked for it. Those of them
-/// that the store may not have yet are written as a whole.
+/// A lease was granted anew, for whomever of those that share it. Those of them that the store may
+/// not have yet are written as a whole.
 pub(super) fn share(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
-    let Some(lease) = verdict
-        .request
-        .contacts()
-        .iter()
+    let contacts = verdict.request.contacts().iter();
+    let granted = contacts
         .zip(claimed(core, verdict.id))
-        .find_map(|(wanted, binding)| lease(core, verdict, (wanted, binding)))
-    else {
+        .filter_map(|(wanted, binding)| lease(core, verdict, (wanted, binding)));
+    let Some(lease) = granted.min_by_key(|lease| lease.granted) else {
         return;
     };
     let hash = verdict.request.aor_hash;
-    let lease = match lease.granted {
+    let lease = match (lease.granted, lease.terms.is_shared()) {
         // Nothing is left there: whoever stays here asks again.
-        0 => Lease { epoch: 0, ..lease },
+        (0, true) => Lease { epoch: 0, ..lease },
+        (0, false) => return,
         _ => lease,
     };
     for binding in core.table.bindings_of(hash) {

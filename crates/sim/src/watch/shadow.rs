@@ -360,8 +360,13 @@ impl Shadow {
             if wish == 0 {
                 continue;
             }
-            let told = response.listed(&asked.uri);
-            let told = told.and_then(|listed| listed.expires).or(response.expires);
+            // Listed once for each Call-ID, the longest holds.
+            let own = response
+                .contacts
+                .iter()
+                .filter(|listed| listed.uri == asked.uri);
+            let told = own.filter_map(|listed| listed.expires).max();
+            let told = told.or(response.expires);
             let seconds = told.unwrap_or(wish);
             let until = at.plus_seconds(seconds);
             let path = request.paths.first().map(String::as_str);
