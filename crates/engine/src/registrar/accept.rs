@@ -61,7 +61,7 @@ pub(super) fn on_accepted(
         id,
         sent_at,
     };
-    let unwanted = untrusted(core, &verdict, out);
+    let unwanted = overtaken(core, now, &verdict).or_else(|| untrusted(core, &verdict, out));
     if let Some(refusal) = unwanted.or_else(|| quota::overrun(core, id, &request)) {
         keep_leases(core, now, &verdict, out);
         refuse(core, now, &verdict, &refusal, out);
@@ -94,6 +94,19 @@ pub(super) fn on_accepted(
         .max(departed.unwrap_or_default())
         .max(listed.unwrap_or_default());
     confirm(core, now, &verdict, seq, out);
+}
+
+/// R8: an acceptance of what its device has taken back meanwhile.
+fn overtaken(core: &Core, now: Now, verdict: &Verdict<'_, '_>) -> Option<Refusal> {
+    let request = verdict.request;
+    let stones = &core.tombstones;
+    let left = !verdict.asking.terms.is_proxied()
+        && !core.seeded.is(Defect::IgnoreTombstone)
+        && stones.is_overtaken(now.mono, request.aor_hash, request.stamp);
+    left.then(|| Refusal {
+        row: Row::D3,
+        ..Refusal::new(400, "CSeq Out of Order")
+    })
 }
 
 /// R1 and R11: acceptances that prove nothing.

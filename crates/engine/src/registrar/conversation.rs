@@ -5,6 +5,7 @@
 //! ends with a final answer; after a challenge it lingers, so that the second leg meets the same
 //! lease, addresses and node.
 
+use core::net::IpAddr;
 use std::collections::VecDeque;
 
 use smallvec::SmallVec;
@@ -27,6 +28,9 @@ use crate::txn::{ClientTxn, ServerTxn};
 pub(crate) struct Conversation {
     /// Who began it.
     pub(crate) opener: Opener,
+    /// Where the device is that it is about, if one has begun it: what it reserved is for nobody at
+    /// another address.
+    pub(crate) source: Option<IpAddr>,
     /// Whose registration it is about.
     pub(crate) aor: Box<[u8]>,
     /// Keyed hash of the AoR.

@@ -258,6 +258,7 @@ mod tests {
     fn conversation(opener: Opener, hash: u128) -> Conversation {
         Conversation {
             opener,
+            source: None,
             aor: Box::default(),
             hash: AorHash(hash << 64),
             node: NodeId(0),

@@ -180,11 +180,18 @@ pub(super) fn unanswered(
     if let Some(request) = reread(core, &message, asking.arrival.flow) {
         let lifetime = match asking.arrival.class {
             Class::SecondLeg | Class::Known => asking.asked,
+            Class::Stranger if lets_strangers_in(core, id) => asking.asked,
             Class::Stranger => asking.asked.min(limits::UNPROVED_RELEASE_LIFE),
         };
         release::undo(core, id, &request, now.mono.plus_seconds(lifetime));
         distrust(core, now, (id, asking.arrival.class), &request, out);
     }
+}
+
+/// Whether the node spoken with was seen to accept somebody without asking for proof.
+fn lets_strangers_in(core: &Core, id: ConversationId) -> bool {
+    let conversation = core.conversations.get(id);
+    conversation.is_some_and(|own| core.peers.door(own.node) == Door::Open)
 }
 
 /// What the main registrar accepted is of another AoR by now, because domains have got other names
@@ -222,7 +229,7 @@ pub(super) fn distrust(
     let Some(conversation) = core.conversations.get(id) else {
         return;
     };
-    let unproved = class == Class::Stranger && core.peers.door(conversation.node) == Door::Watched;
+    let unproved = class == Class::Stranger && !lets_strangers_in(core, id);
     let bindings: SmallVec<[BindingId; 4]> = match request.wish {
         Wish::Query => return,
         Wish::RemoveAll => core

@@ -135,10 +135,8 @@ fn is_about(
     };
     // A stranger that claims a device's Contact must not get in its way: reserved contacts are the
     // same device's only from the same address.
-    let same_source = match &conversation.phase {
-        Phase::Asking(asking) => asking.arrival.flow.remote.ip() == request.flow.remote.ip(),
-        _ => true,
-    };
+    let source = request.flow.remote.ip();
+    let same_source = conversation.source.is_none_or(|own| own == source);
     let same_device = |claim: &Claim| match &claim.hold {
         Hold::Superseded(_) => false,
         Hold::Committed => devices.contains(&Some(claim.binding)),
@@ -177,6 +175,7 @@ pub(super) fn begin(
     make_room(core, request.aor_hash);
     let conversation = Conversation {
         opener: Opener::Device,
+        source: Some(request.flow.remote.ip()),
         aor: request.aor.as_slice().into(),
         hash: request.aor_hash,
         node,

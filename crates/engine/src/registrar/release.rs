@@ -104,6 +104,7 @@ pub(super) fn opening(
 ) -> Conversation {
     Conversation {
         opener: Opener::Release,
+        source: None,
         aor,
         hash,
         node: lease.node,

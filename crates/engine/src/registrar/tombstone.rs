@@ -62,6 +62,15 @@ impl Tombstones {
         self.stones.find(stamp.call_id, covers).is_some()
     }
 
+    /// Whether this request's device has left since it sent it.
+    pub(crate) fn is_overtaken(&self, now: Mono, aor: AorHash, stamp: Stamp) -> bool {
+        let later = Stamp {
+            cseq: stamp.cseq.saturating_add(1),
+            ..stamp
+        };
+        self.is_late(now, aor, later)
+    }
+
     /// Whether this request is the very one by which a device left, or a copy of it.
     pub(crate) fn is_last_word(
         &self,
