@@ -9,7 +9,7 @@ pub enum Defect {
     AbsorbFromNewFlow,
     /// A binding is committed before the main registrar has accepted it (R1).
     CommitOnChallenge,
-    /// A refresh is granted more than the lease holds (R4).
+    /// A lease is believed to be longer than it was granted, and so carries longer promises (R4).
     GrantBeyondLease,
     /// The lease of a dead device is not given back (R9).
     ForgetRemoval,
@@ -17,8 +17,8 @@ pub enum Defect {
     IgnoreTombstone,
     /// A lease that was to be given back is forgotten when its device's return fails (R9).
     ForgetDeparted,
-    /// `Contact: *` is no barrier (R8).
-    NoBarrier,
+    /// Bindings outlive a `Contact: *` that was accepted (R8).
+    OutliveStar,
     /// What the main registrar may have accepted without an answer is forgotten (R6).
     ForgetUnanswered,
     /// A 200 goes out before the store has what it promises.
@@ -44,7 +44,7 @@ impl Defect {
         Self::ForgetRemoval,
         Self::IgnoreTombstone,
         Self::ForgetDeparted,
-        Self::NoBarrier,
+        Self::OutliveStar,
         Self::ForgetUnanswered,
         Self::ReplyBeforeDurable,
         Self::KeepRejected,

@@ -269,7 +269,8 @@ impl Mix {
     #[must_use]
     pub fn leaves_no_ghosts(&self) -> bool {
         let free = match self.challenges {
-            Challenges::Never => self.credentials == Shown::Always,
+            // An open main registrar that is mute may accept a stranger of whom nobody hears.
+            Challenges::Never => self.credentials == Shown::Always && !self.has(Trouble::Muteness),
             Challenges::Always => self.authority != Authority::None,
         };
         free && self.nodes == 1

@@ -5,7 +5,6 @@ use smallvec::SmallVec;
 
 use crate::clock::Now;
 use crate::core::Core;
-use crate::defect::Defect;
 use crate::ids::BindingId;
 use crate::location::{Change, Op, Refresh};
 use crate::output::Outbox;
@@ -78,8 +77,6 @@ pub(super) fn refresh(
         .lease
         .usable(now.mono);
     let policy = &core.policy.of(&request.aor).registration;
-    let seeded = core.seeded.is(Defect::GrantBeyondLease);
-    let usable = if seeded { u32::MAX } else { usable };
     let granted = want(wanted, request.reach, policy).min(usable);
     let asked = asked(wanted, policy);
     let percent = policy.jitter_percent;

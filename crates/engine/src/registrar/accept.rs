@@ -216,7 +216,7 @@ fn remove_all(
     core.tombstones
         .bury(now.mono, request.aor_hash, request.words());
     settlement::forget(core, now, request.aor_hash, verdict.id, out);
-    if gone.is_empty() {
+    if gone.is_empty() || core.seeded.is(Defect::OutliveStar) {
         return PersistSeq::default();
     }
     let changes = gone

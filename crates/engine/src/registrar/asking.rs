@@ -16,7 +16,7 @@ use crate::registrar::conversation::{Arrival, ConversationId, Evidence, Leg};
 use crate::registrar::decide::{flows_match, want};
 use crate::registrar::decision::ForwardReason;
 use crate::registrar::forward::{is_of, reread};
-use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Proof, Voice};
+use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Proof, Removals, Voice};
 use crate::registrar::rename::Rename;
 use crate::registrar::request::{Credentials, RegisterRequest, Wanted};
 use crate::registrar::{claims, identity, proof, spending};
@@ -42,7 +42,6 @@ pub(super) fn try_to_ask(
     let node = settle_node(core, id, arrival.reason)?;
     let hop = Hop::to(core, &policy, node)?;
     let anew = asks_anew(core, &request, arrival.reason);
-    // What may be refused after all must not have ended anything.
     let asked = match !anew && ends_lease(core, id, &request) {
         true => 0,
         false => lifetime(core, node, &request),
@@ -71,6 +70,10 @@ pub(super) fn try_to_ask(
         },
         bindings: &bindings,
         replaced: &replaced,
+        removals: match anew {
+            true => Removals::Withheld,
+            false => Removals::Told,
+        },
         credentials: match leg {
             Leg::Answered(line, _) => Proof::Ours(line),
             _ if anew || proof::is_had_here(policy.of(&request.aor)) => Proof::Ours(b""),

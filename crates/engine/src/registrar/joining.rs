@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use crate::core::Core;
-use crate::defect::Defect;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq};
 use crate::limits;
 use crate::location::Binding;
@@ -73,7 +72,6 @@ fn is_barrier(arrival: &Arrival) -> bool {
 /// Whether all of the AoR wait for a request. A stranger's `Contact: *` is nobody's barrier.
 pub(super) fn turn(core: &Core, request: &RegisterRequest<'_>) -> Turn {
     match request.wish {
-        _ if core.seeded.is(Defect::NoBarrier) => Turn::AmongOthers,
         Wish::RemoveAll if Class::of(core, request) != Class::Stranger => Turn::Alone,
         _ => Turn::AmongOthers,
     }

@@ -34,10 +34,21 @@ pub(crate) struct Outgoing<'a> {
     /// Contacts of these devices that theirs replace: with `path` insertion the main registrar would
     /// take the new one for another (R3).
     pub(crate) replaced: &'a [Vec<u8>],
+    /// Whether contacts that are to go are told so.
+    pub(crate) removals: Removals,
     /// Whose credentials go along.
     pub(crate) credentials: Proof<'a>,
     /// What the main registrar calls by another name (R19).
     pub(crate) rename: Option<&'a Rename<'a>>,
+}
+
+/// Whether contacts that are to go are told so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removals {
+    Told,
+    /// They are renewed as long as nobody has asked for proof: what may have to be refused after all
+    /// must not have ended anything.
+    Withheld,
 }
 
 /// Whose credentials a REGISTER carries.
@@ -264,7 +275,11 @@ fn lifetime(
         Voice::Device => crate::registrar::request::MALFORMED_EXPIRES,
         Voice::Lease(_) if contacts.is_empty() => return,
         Voice::Lease(voice) if how.address.terms.is_shared() => voice.expires,
-        Voice::Lease(_) if contacts.iter().all(Wanted::is_removal) => 0,
+        Voice::Lease(_)
+            if how.removals == Removals::Told && contacts.iter().all(Wanted::is_removal) =>
+        {
+            0
+        }
         Voice::Lease(voice) => voice.expires,
     };
     text.clear();
@@ -313,7 +328,7 @@ fn device_contacts(contacts: &[Wanted<'_>], how: &Outgoing<'_>, text: &mut Vec<u
         how.address
             .write(how.hop.contact, (*binding, wanted.uri), text);
         let expires = match how.voice {
-            Voice::Lease(_) if wanted.is_removal() => Some(0),
+            Voice::Lease(_) if how.removals == Removals::Told && wanted.is_removal() => Some(0),
             Voice::Lease(voice) => Some(voice.expires),
             Voice::Device => wanted
                 .params

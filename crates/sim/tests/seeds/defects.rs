@@ -67,8 +67,8 @@ fn a_forgotten_departure_is_noticed() {
 }
 
 #[test]
-fn a_star_that_is_no_barrier_is_noticed() {
-    is_noticed(Defect::NoBarrier, Mode::Contact);
+fn bindings_that_outlive_a_star_are_noticed() {
+    is_noticed(Defect::OutliveStar, Mode::Contact);
 }
 
 #[test]
