@@ -47,12 +47,8 @@ pub(super) fn try_to_ask(
         false => lifetime(core, node, &request),
     };
     let replaced = replaced(core, id, &request);
-    let spent = spending::spent(core, id);
-    let conversation = core.conversations.get_mut(id)?;
-    conversation.cseq = match core.seeded.is(Defect::RepeatCseq) {
-        true => spent.max(1),
-        false => next_cseq(spent),
-    };
+    count_on(core, id);
+    let conversation = core.conversations.get(id)?;
     let bindings: SmallVec<[BindingId; 2]> =
         conversation.claims.iter().map(|c| c.binding).collect();
     let terms = conversation.terms;
@@ -81,10 +77,7 @@ pub(super) fn try_to_ask(
         },
         rename: rename.as_ref(),
     };
-    let evidence = match how.credentials {
-        Proof::OfDevice if request.credentials == Credentials::Present => Evidence::Credentials,
-        _ => Evidence::None,
-    };
+    let evidence = evidence(&request, how.credentials);
     let mut bytes = Vec::with_capacity(message.bytes().len() + 256);
     outgoing::write(&message, request.contacts(), &how, &mut bytes);
     let give_up_at = arrival.at.plus(policy.upstream.deadline);
@@ -97,6 +90,26 @@ pub(super) fn try_to_ask(
     )
     .ok()?;
     Some((asked, evidence))
+}
+
+/// The lease's next CSeq is that of its conversation (R6).
+fn count_on(core: &mut Core, id: ConversationId) {
+    let spent = spending::spent(core, id);
+    let next = match core.seeded.is(Defect::RepeatCseq) {
+        true => spent.max(1),
+        false => next_cseq(spent),
+    };
+    if let Some(conversation) = core.conversations.get_mut(id) {
+        conversation.cseq = next;
+    }
+}
+
+/// What the main registrar is given to check.
+fn evidence(request: &RegisterRequest<'_>, proof: Proof<'_>) -> Evidence {
+    match (proof, request.credentials) {
+        (Proof::OfDevice, Credentials::Present) => Evidence::Credentials,
+        _ => Evidence::None,
+    }
 }
 
 /// Whether credentials that come with a request may be an onlooker's, so that the main registrar is
