@@ -41,8 +41,12 @@ pub(super) fn try_to_ask(
     let policy = core.policy.clone();
     let node = settle_node(core, id, arrival.reason)?;
     let hop = Hop::to(core, &policy, node)?;
-    let anew = asks_anew(core, &request, arrival.reason);
-    let asked = match !anew && ends_lease(core, id, &request) {
+    let anew = asks_anew(core, id, &request, arrival.reason);
+    let bound = match anew {
+        true => bound(core, id),
+        false => SmallVec::new(),
+    };
+    let asked = match bound.is_empty() && ends_lease(core, id, &request) {
         true => 0,
         false => lifetime(core, node, &request),
     };
@@ -67,7 +71,7 @@ pub(super) fn try_to_ask(
         bindings: &bindings,
         replaced: &replaced,
         removals: match anew {
-            true => Removals::Withheld,
+            true => Removals::Withheld(&bound),
             false => Removals::Told,
         },
         credentials: match leg {
@@ -115,7 +119,12 @@ fn evidence(request: &RegisterRequest<'_>, proof: Proof<'_>) -> Evidence {
 /// Whether credentials that come with a request may be an onlooker's, so that the main registrar is
 /// to ask for fresh ones: it cannot see by our CSeq that they are old (R11), and under
 /// `require_challenge` only those that answer a challenge count (R1).
-fn asks_anew(core: &Core, request: &RegisterRequest<'_>, reason: ForwardReason) -> bool {
+fn asks_anew(
+    core: &Core,
+    id: ConversationId,
+    request: &RegisterRequest<'_>,
+    reason: ForwardReason,
+) -> bool {
     if reason == ForwardReason::Challenge || request.terms.is_proxied() {
         return false;
     }
@@ -123,10 +132,11 @@ fn asks_anew(core: &Core, request: &RegisterRequest<'_>, reason: ForwardReason) 
     let rule = policy.registration.flow_match;
     let known = |binding: &Binding| flows_match(&request.flow, &binding.flow, rule);
     let mut bindings = core.table.bindings_of(request.aor_hash);
-    // What others share must not hang on what a stranger may have been granted unheard.
-    let shared = request.terms.is_shared() && !request.only_removes();
-    let strict = policy.challenge == ChallengePolicy::Require || shared;
-    if strict && !core.table.bindings_of(request.aor_hash).any(known) {
+    // What a stranger may have been granted unheard is not remembered for long: it must have answered
+    // a challenge. Who has just left here is no stranger.
+    let required = policy.challenge == ChallengePolicy::Require;
+    let unknown = !core.table.bindings_of(request.aor_hash).any(known);
+    if unknown && (required || !has_left(core, id)) {
         return true;
     }
     bindings.any(|binding| {
@@ -134,6 +144,22 @@ fn asks_anew(core: &Core, request: &RegisterRequest<'_>, reason: ForwardReason) 
             && request.stamp.cseq <= binding.stamp.cseq
             && !known(binding)
     })
+}
+
+/// The devices of a conversation that are bound.
+fn bound(core: &Core, id: ConversationId) -> SmallVec<[BindingId; 2]> {
+    let claims = core.conversations.get(id).map(|own| own.claims.as_slice());
+    let claims = claims.unwrap_or_default().iter();
+    claims
+        .map(|claim| claim.binding)
+        .filter(|id| core.table.binding(*id).is_some())
+        .collect()
+}
+
+/// Whether a conversation is that of a device whose farewell was its own (R8).
+fn has_left(core: &Core, id: ConversationId) -> bool {
+    let conversation = core.conversations.get(id);
+    conversation.is_some_and(|own| own.claims.iter().any(|c| c.hold.owed().is_some()))
 }
 
 /// The node that a conversation speaks with: one that went down since is left, but not in the

@@ -35,7 +35,7 @@ pub(crate) struct Outgoing<'a> {
     /// take the new one for another (R3).
     pub(crate) replaced: &'a [Vec<u8>],
     /// Whether contacts that are to go are told so.
-    pub(crate) removals: Removals,
+    pub(crate) removals: Removals<'a>,
     /// Whose credentials go along.
     pub(crate) credentials: Proof<'a>,
     /// What the main registrar calls by another name (R19).
@@ -44,11 +44,21 @@ pub(crate) struct Outgoing<'a> {
 
 /// Whether contacts that are to go are told so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Removals {
+pub(crate) enum Removals<'a> {
     Told,
-    /// They are renewed as long as nobody has asked for proof: what may have to be refused after all
-    /// must not have ended anything.
-    Withheld,
+    /// These, which are bound, are renewed as long as nobody has asked for proof: what may have to be
+    /// refused after all must not have ended anything.
+    Withheld(&'a [BindingId]),
+}
+
+impl Removals<'_> {
+    /// Whether the end of this device's contact is told.
+    fn tells(self, binding: BindingId) -> bool {
+        match self {
+            Self::Told => true,
+            Self::Withheld(held) => !held.contains(&binding),
+        }
+    }
 }
 
 /// Whose credentials a REGISTER carries.
@@ -276,7 +286,8 @@ fn lifetime(
         Voice::Lease(_) if contacts.is_empty() => return,
         Voice::Lease(voice) if how.address.terms.is_shared() => voice.expires,
         Voice::Lease(_)
-            if how.removals == Removals::Told && contacts.iter().all(Wanted::is_removal) =>
+            if contacts.iter().all(Wanted::is_removal)
+                && how.bindings.iter().all(|id| how.removals.tells(*id)) =>
         {
             0
         }
@@ -328,7 +339,7 @@ fn device_contacts(contacts: &[Wanted<'_>], how: &Outgoing<'_>, text: &mut Vec<u
         how.address
             .write(how.hop.contact, (*binding, wanted.uri), text);
         let expires = match how.voice {
-            Voice::Lease(_) if how.removals == Removals::Told && wanted.is_removal() => Some(0),
+            Voice::Lease(_) if wanted.is_removal() && how.removals.tells(*binding) => Some(0),
             Voice::Lease(voice) => Some(voice.expires),
             Voice::Device => wanted
                 .params
