@@ -12,7 +12,7 @@ use crate::location::Binding;
 use crate::output::Outbox;
 use crate::policy::ChallengePolicy;
 use crate::registrar::address::Address;
-use crate::registrar::conversation::{Arrival, ConversationId, Evidence, Leg};
+use crate::registrar::conversation::{Arrival, Conversation, ConversationId, Evidence, Leg};
 use crate::registrar::decide::{flows_match, want};
 use crate::registrar::decision::ForwardReason;
 use crate::registrar::forward::{is_of, reread};
@@ -61,13 +61,7 @@ pub(super) fn try_to_ask(
         hop: &hop,
         address: Address::new(&policy, &core.keys, terms, &request.aor),
         came_by: arrival.flow,
-        voice: match terms.is_proxied() {
-            true => Voice::Device,
-            false => {
-                let (lease, cseq) = (conversation.lease, conversation.cseq);
-                Voice::Lease(LeaseVoice::of(&core.keys, lease, cseq, asked))
-            }
-        },
+        voice: voice(core, conversation, asked),
         bindings: &bindings,
         replaced: &replaced,
         removals: match anew {
@@ -94,6 +88,15 @@ pub(super) fn try_to_ask(
     )
     .ok()?;
     Some((asked, evidence))
+}
+
+/// Whose request it is to the main registrar.
+fn voice(core: &Core, conversation: &Conversation, asked: Seconds) -> Voice {
+    let (lease, cseq) = (conversation.lease, conversation.cseq);
+    match conversation.terms.is_proxied() {
+        true => Voice::Device,
+        false => Voice::Lease(LeaseVoice::of(&core.keys, lease, cseq, asked)),
+    }
 }
 
 /// The lease's next CSeq is that of its conversation (R6).
