@@ -187,8 +187,19 @@ pub(super) fn share(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
         _ => lease,
     };
     for binding in core.table.bindings_of(hash) {
-        let unsaved = !core.gate.is_durable(binding.pending) && !binding.is_lost();
-        if binding.lease.id == lease.id && unsaved && !plan.is_about(binding.id) {
+        if binding.is_lost() || plan.is_about(binding.id) {
+            continue;
+        }
+        let whole = match binding.lease.id == lease.id {
+            true => !core.gate.is_durable(binding.pending),
+            // Another lease that is the same Contact there is this one by now.
+            false => {
+                let shared = lease.terms.is_shared() && binding.lease.terms.is_shared();
+                let aor = &verdict.request.aor;
+                shared && supersession::same_lease(core, aor, &binding.lease, &lease)
+            }
+        };
+        if whole {
             let row = Registration {
                 lease,
                 ..binding.as_registered(&verdict.request.aor, hash)
