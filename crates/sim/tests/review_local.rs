@@ -33,8 +33,6 @@ fn one_for_another(phone: &mut Phone) -> Vec<u8> {
     phone.say(&[&lines[0], &lines[1]], Some(300))
 }
 
-// Fault: proof::settle takes Forward(Remove) for a matter of ours although the request registers
-// something as well; local::lease makes up a lease without end that nobody granted.
 #[test]
 fn a_contact_that_comes_while_another_leaves_is_the_main_registrars_to_accept() {
     for mode in [Mode::Contact, Mode::Aor] {
@@ -46,8 +44,6 @@ fn a_contact_that_comes_while_another_leaves_is_the_main_registrars_to_accept() 
     }
 }
 
-// Fault: as above: the new contact is registered on the lease of the one that leaves, under a
-// token that the main registrar has never seen.
 #[test]
 fn a_contact_that_replaces_another_is_known_to_the_main_registrar() {
     let mut world = World::new(knowing(Mode::Contact));
@@ -59,8 +55,6 @@ fn a_contact_that_replaces_another_is_known_to_the_main_registrar() {
     assert_eq!(world.held_tokens(AOR), world.tokens(AOR));
 }
 
-// Fault: local::update buries the words of a request that also registers: its repetition is
-// Grave::LateDuplicate, 400.
 #[test]
 fn d2_a_request_that_removes_and_registers_is_answered_again() {
     for mode in [Mode::Standalone, Mode::Contact, Mode::Aor] {
@@ -75,8 +69,6 @@ fn d2_a_request_that_removes_and_registers_is_answered_again() {
     }
 }
 
-// Fault: verdict::on_answer learns from a 423 on Leg::First only; where we answer the challenge
-// ourselves the leg is Leg::Answered, so nobody ever registers.
 #[test]
 fn a_423_after_our_own_credentials_is_raised_as_well() {
     for mode in [Mode::Contact, Mode::Aor] {
@@ -88,8 +80,6 @@ fn a_423_after_our_own_credentials_is_raised_as_well() {
     }
 }
 
-// Fault: an answer without a transaction and without a binding is not known again: the repetition
-// is a replay of its nonce, 401.
 #[test]
 fn a_repeated_query_with_proof_has_its_answer() {
     let mut world = World::new(knowing(Mode::Standalone));
@@ -163,8 +153,6 @@ fn a_stranger_neither_learns_nor_ends_anything() {
     }
 }
 
-// Fault: decide::decide turns Forward into an outage before proof::settle sees that the request
-// can be dealt with here.
 #[test]
 fn in_an_outage_who_proves_himself_here_may_leave() {
     for mode in [Mode::Contact, Mode::Aor] {
@@ -232,8 +220,6 @@ fn r7_a_path_leads_to_one_device_so_a_request_registers_one_contact() {
     }
 }
 
-// Fault: with `path` insertion the main registrar has one contact for both; the removal of one
-// ends it for the other, who goes on being promised.
 #[test]
 fn t25_two_phones_of_one_private_contact_do_not_end_each_others_registration() {
     let mut world = World::new(through_path(Mode::Contact));

@@ -157,8 +157,6 @@ fn r15_the_second_leg_of_a_device_is_admitted_before_strangers() {
 
 // What the main registrar grants to one
 
-// Fault: accept::commit leaves early when the lease is too short to promise anything, and never
-// tells the siblings (`share`): they are promised more than there is.
 #[test]
 fn a_grant_too_short_for_a_newcomer_is_known_to_its_siblings() {
     let (mut world, mut phones) = settled(policy::aor(), 1);
@@ -171,8 +169,6 @@ fn a_grant_too_short_for_a_newcomer_is_known_to_its_siblings() {
     assert_eq!(world.held(ALICE).len(), 1, "what was promised is so");
 }
 
-// Fault: accept::on_accepted refuses an untrusted acceptance without a look at what it did to the
-// lease of the siblings.
 #[test]
 fn what_a_refused_stranger_was_granted_is_known_to_the_siblings() {
     let mut policy = policy::aor();
@@ -245,8 +241,6 @@ fn a_stranger_who_repeats_himself_does_not_keep_the_lease_of_the_dead() {
     assert!(given_back, "nobody has told the main registrar");
 }
 
-// Fault: release::settle_shared drops who departed during the request, and finds nobody in
-// `removed` who could give the lease back: it is kept for nobody until it ends.
 #[test]
 fn the_last_device_dies_while_something_unknown_is_removed() {
     let (mut world, _) = settled(policy::aor(), 1);

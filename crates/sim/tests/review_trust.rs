@@ -31,7 +31,6 @@ fn thief() -> Phone {
     Phone::new("alice", "203.0.113.66:5062")
 }
 
-// Fault: accept::untrusted takes any Authorization for the answer to a challenge.
 #[test]
 fn r1_credentials_that_nobody_asked_for_are_no_challenge() {
     for mode in [Mode::Contact, Mode::Aor] {
@@ -44,8 +43,6 @@ fn r1_credentials_that_nobody_asked_for_are_no_challenge() {
     }
 }
 
-// Fault: accept::untrusted looks at Forward(new-device) only: another flow, a changed contact and
-// the like pass.
 #[test]
 fn r1_nobody_takes_over_a_device_without_a_challenge() {
     for mode in [Mode::Contact, Mode::Aor] {
@@ -57,7 +54,6 @@ fn r1_nobody_takes_over_a_device_without_a_challenge() {
     }
 }
 
-// Fault: as above for removals and `*`.
 #[test]
 fn r1_nobody_ends_a_registration_without_a_challenge() {
     for mode in [Mode::Contact, Mode::Aor] {
@@ -72,7 +68,6 @@ fn r1_nobody_ends_a_registration_without_a_challenge() {
     }
 }
 
-// Fault: as above for queries.
 #[test]
 fn r1_nobody_learns_who_is_registered_without_a_challenge() {
     for mode in [Mode::Contact, Mode::Aor] {
@@ -101,8 +96,6 @@ fn a_stranger_with_worthless_credentials_is_not_told_of_for_hours_either() {
     }
 }
 
-// Fault: Call-ID and CSeq are ours upstream, so the main registrar cannot see that a request is
-// old: credentials that it takes more than once bring it back from any address (R11: no replay).
 #[test]
 fn r11_credentials_that_were_overheard_bring_nobody_in_from_elsewhere() {
     for later in [0, 3] {
@@ -149,7 +142,6 @@ fn behind_one_proxy(mode: Mode, transport: &'static str) -> (World, Phone, Phone
     (world, alice, mallory)
 }
 
-// Fault: decide takes the flow of a proxy (several Vias) for the flow of a device.
 #[test]
 fn whoever_shares_a_proxy_with_a_device_learns_nothing_of_it() {
     for transport in ["UDP", "TCP"] {
@@ -160,7 +152,6 @@ fn whoever_shares_a_proxy_with_a_device_learns_nothing_of_it() {
     }
 }
 
-// Fault: decide::is_own: on a stream that a proxy shares, the flow alone is no word of the device.
 #[test]
 fn whoever_shares_a_proxy_with_a_device_does_not_end_its_registration() {
     for mode in [Mode::Contact, Mode::Aor] {
@@ -174,7 +165,6 @@ fn whoever_shares_a_proxy_with_a_device_does_not_end_its_registration() {
     }
 }
 
-// Fault: as the first of these.
 #[test]
 fn whoever_shares_a_proxy_with_a_device_does_not_keep_it_alive() {
     for transport in ["UDP", "TCP"] {

@@ -264,8 +264,6 @@ fn r19_r9_our_own_source_speaks_the_main_registrars_names() {
     assert!(!own[0].text().contains("example.org"), "{}", own[0].text());
 }
 
-// fault: with `path` insertion what is taken back after an unanswered REGISTER is a Contact by the
-// name that a stranger gave it, and that name may be another device's.
 #[test]
 fn s3_r9_a_stranger_cannot_have_anothers_contact_taken_back_by_our_trusted_source() {
     let mut policy = mode(Mode::Contact);

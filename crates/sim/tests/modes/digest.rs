@@ -271,8 +271,6 @@ fn rfc_3261_section_22_4_a_lost_200_is_repeated_though_the_nonce_is_used() {
     assert_eq!(world.rig.engine().counters().challenges, 1);
 }
 
-// fault: nothing remembers what was answered where the answer binds nobody. A lost 200 to a query or
-// a removal from a new flow costs the phone a stale challenge for what was done.
 #[test]
 fn rfc_3261_section_17_2_2_a_repeated_query_or_removal_is_answered_alike() {
     for request in [Phone::query, Phone::unregister] {

@@ -301,8 +301,6 @@ fn d9_a_flow_that_is_proved_in_one_domain_is_a_stranger_in_another() {
 }
 
 // A change of mode or insertion: the new lease first, then the old one goes.
-// fault: the new lease is made, but nothing gives the old one back: until it runs out the main
-// registrar holds two contacts of one device, and a call would ring it twice.
 
 #[test]
 fn r14_a_domain_whose_mode_changes_keeps_its_lease_until_the_next_forward() {
@@ -333,7 +331,6 @@ fn r14_a_domain_whose_mode_changes_keeps_its_lease_until_the_next_forward() {
     );
 }
 
-// fault: the same.
 #[test]
 fn r14_a_change_of_insertion_leaves_one_contact_upstream() {
     for (from, to) in [
@@ -357,7 +354,6 @@ fn r14_a_change_of_insertion_leaves_one_contact_upstream() {
     }
 }
 
-// fault: the same.
 #[test]
 fn r14_a_domain_that_gets_a_main_registrar_asks_it_and_one_that_loses_it_gives_back() {
     let mut policy = mode(Mode::Contact);

@@ -321,7 +321,6 @@ fn r19_the_second_leg_may_use_another_name() {
     assert_eq!(world.row(Row::D4), 1);
 }
 
-// fault: the Request-URI is renamed only where the To is (`Rename::of` compares the To alone).
 #[test]
 fn r19_the_request_uri_is_renamed_where_the_to_needs_no_other_name() {
     let (mut world, mut alice) = (unwatched_open(folded(Mode::Contact)), alice());
@@ -331,7 +330,6 @@ fn r19_the_request_uri_is_renamed_where_the_to_needs_no_other_name() {
     assert_eq!(names(world.main().last()), named("sip:example.org", ALICE));
 }
 
-// fault: the same of a From under an alias.
 #[test]
 fn r19_the_from_is_renamed_where_the_to_needs_no_other_name() {
     let (mut world, mut alice) = (unwatched_open(folded(Mode::Contact)), alice());
@@ -341,7 +339,6 @@ fn r19_the_from_is_renamed_where_the_to_needs_no_other_name() {
     assert_eq!(names(world.main().last()), named("sip:example.org", ALICE));
 }
 
-// fault: `Core::canonical` knows nothing of `Naming`.
 #[test]
 fn r19_an_operator_may_use_any_name_too() {
     let (mut world, mut alice) = (unwatched_open(folded(Mode::Contact)), alice());

@@ -320,8 +320,6 @@ fn r7_a_device_that_claims_our_way_in_its_own_path_is_not_believed() {
     assert!(sent.iter().all(|path| !path.contains(&token)), "{sent:?}");
 }
 
-// fault: under one Contact URI the main registrar holds one contact for both; whoever goes first
-// takes it along (`release::send` spares only shared leases).
 #[test]
 fn r3_r9_two_devices_with_one_private_contact_do_not_take_each_others_registration_along() {
     let mut world = unwatched(by_path(Mode::Contact));

@@ -371,8 +371,6 @@ fn d14_in_an_outage_a_refresh_is_carried() {
     }
 }
 
-// fault: `proof::settle` looks at `Forward` only, and in an outage the decision is `Unavailable`
-// before anybody was asked for proof. What needs no main registrar should not need its health.
 #[test]
 fn d9_in_an_outage_a_new_flow_is_proved_here_all_the_same() {
     for of in LEASED {
@@ -388,7 +386,6 @@ fn d9_in_an_outage_a_new_flow_is_proved_here_all_the_same() {
     }
 }
 
-// fault: the same of a query and a star.
 #[test]
 fn d5_d6_in_an_outage_a_query_and_a_star_are_proved_here() {
     for request in [Phone::query, Phone::unregister_all] {
@@ -398,10 +395,6 @@ fn d5_d6_in_an_outage_a_query_and_a_star_are_proved_here() {
         assert_eq!(answer.status(), 200);
     }
 }
-
-// fault: a request that takes one contact back and brings another is judged by the first alone
-// (`Forward(Remove)` becomes `Register`): the new one is bound here on a lease that is given back,
-// or on one without an end, and the main registrar never hears of it.
 
 const ONE: &str = "sip:a@198.51.100.7:5062";
 const TWO: &str = "sip:b@198.51.100.7:5062";
