@@ -58,6 +58,7 @@ impl Upstream {
         let definitive = section.list("definitive_rejects", definitive_status);
         let credentials = read_credentials(section);
         let policy = UpstreamPolicy {
+            trusted: Vec::new(),
             servers: Vec::new(),
             control: None,
             balance: balance.map_or(base.balance, |given| given.value),
