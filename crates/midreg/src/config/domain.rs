@@ -2,17 +2,81 @@
 
 use std::sync::Arc;
 
-use engine::policy::{DigestPolicy, DomainPolicy, Mode, Naming, RegistrationPolicy};
+use engine::policy::{DigestPolicy, DomainPolicy, Mode, Naming};
 
 use super::address::domain_text;
-use super::digest::DigestKeys;
-use super::error::{Faults, Spot};
+use super::digest::{DIGEST, DigestKeys};
+use super::error::Faults;
+use super::form::{Word, quoted, text_of, word};
+use super::key::{Absent, Key, Sample, TableKey};
 use super::lease::LeaseKeys;
 use super::naming::NamingKeys;
-use super::raw::Node;
-use super::registration::{Accept, Registration};
-use super::section::{Complaint, Given, Section};
-use super::value::{choice, text};
+use super::registration::{Accept, REGISTRATION, Registration};
+use super::section::{Given, Section};
+
+/// The table.
+pub(crate) const DOMAIN: TableKey = TableKey {
+    name: "domain",
+    doc: "A domain that differs, one table for each; what it does not say is as in the rest of the \
+          file. Domains that are not listed follow the rest of the file, except that a standalone \
+          midreg whose users all belong to listed domains accepts nobody elsewhere.",
+    sample: Sample::Off,
+};
+
+/// `mode`, here and for all.
+pub(crate) const MODE: Key = Key {
+    name: "mode",
+    doc: "How registrations relate to those at the main registrar.",
+    absent: Absent::Means("`contact`, or `standalone` without `upstream.servers`"),
+    example: "\"contact\"",
+};
+
+const NAME: Key = Key {
+    name: "name",
+    doc: "The domain, as in `sip:user@DOMAIN`.",
+    absent: Absent::Required,
+    example: "\"example.org\"",
+};
+
+const ALIASES: Key = Key {
+    name: "aliases",
+    doc: "Other names that devices use for it.",
+    absent: Absent::Default,
+    example: "[\"example.net\"]",
+};
+
+const UPSTREAM_NAME: Key = Key {
+    name: "upstream_name",
+    doc: "Its name at the main registrar, where that is another.",
+    absent: Absent::Means("its name"),
+    example: "\"pbx.example.org\"",
+};
+
+impl Word for Mode {
+    const WORDS: &'static [(&'static str, Self, &'static str)] = &[
+        (
+            "contact",
+            Self::Contact,
+            "one lease at the main registrar per device, stretched to `upstream.expires`; refreshes \
+             are answered here while it lasts",
+        ),
+        (
+            "mirror",
+            Self::Mirror,
+            "every REGISTER is proxied; the main registrar sees all of them",
+        ),
+        (
+            "aor",
+            Self::Aor,
+            "one lease per user, shared by all devices; the main registrar sees one contact",
+        ),
+        (
+            "standalone",
+            Self::Standalone,
+            "there is no main registrar; midreg is it",
+        ),
+    ];
+}
 
 /// A `[[domain]]` as it was given.
 pub(crate) struct DomainKeys {
@@ -60,23 +124,25 @@ pub(crate) struct Scope<'k> {
 }
 
 impl DomainKeys {
-    /// Reads one; without a name it is none.
-    pub(crate) fn read(
-        section: &mut Section<'_, '_>,
-        spot: &Spot,
-        base: &RegistrationPolicy,
-    ) -> Option<Self> {
-        section.needs(&["name"], spot);
-        let name = section.value("name", domain_name);
-        let aliases = section.list("aliases", domain_name).unwrap_or_default();
-        let upstream_name = section.value("upstream_name", domain_name);
-        let mode = section.value("mode", mode);
-        let lease = LeaseKeys::read(section);
-        let registration = section.section("registration", |s| Registration::read(s, base));
-        let digest = section.section("digest", DigestKeys::read);
+    /// Reads one; without a name it is none. What it does not say is as in `defaults`.
+    pub(crate) fn read(section: &mut Section<'_, '_>, defaults: &Defaults) -> Option<Self> {
+        let form = || text_of("domain", "", domain_text, String::clone);
+        let name = section.value(&NAME, &form());
+        let aliases = section.list(&ALIASES, &form(), Some(&[]));
+        let upstream_name = section.value(&UPSTREAM_NAME, &form());
+        let mode = section.given_or(&MODE, &word(), &defaults.mode);
+        let lease = LeaseKeys::read(section, &defaults.lease);
+        let Registration { policy, accept } = &defaults.registration;
+        let registration = section.section(&REGISTRATION, |s| {
+            Registration::read(s, policy, accept.as_ref())
+        });
+        let digest = section.section(&DIGEST, |s| DigestKeys::read(s, &defaults.digest));
+        if let Some(name) = &name {
+            section.follow(&UPSTREAM_NAME, quoted(&name.value));
+        }
         Some(Self {
             name: name?,
-            aliases,
+            aliases: aliases.unwrap_or_default(),
             upstream_name,
             mode,
             lease,
@@ -185,18 +251,4 @@ pub(crate) fn naming(keys: &NamingKeys, domains: &[DomainKeys]) -> Naming {
         aliases,
         user_case: keys.user_case(),
     }
-}
-
-/// The name of a mode.
-pub(crate) fn mode(node: &Node) -> Result<Mode, Complaint> {
-    choice(&[
-        ("contact", Mode::Contact),
-        ("mirror", Mode::Mirror),
-        ("aor", Mode::Aor),
-        ("standalone", Mode::Standalone),
-    ])(node)
-}
-
-fn domain_name(node: &Node) -> Result<String, Complaint> {
-    domain_text(text(node)?)
 }

@@ -54,7 +54,7 @@ fn the_example_with_everything_switched_on_names_every_key_and_is_sound() {
     let document = Document::parse("midreg.toml", text, &mut faults);
     let mut named = Vec::new();
     name_keys("", &document.root, &mut named);
-    for key in keys::ALL {
+    for key in keys::all() {
         assert!(
             named.iter().any(|name| name == key),
             "{key} is not in the example"
