@@ -100,7 +100,7 @@ impl DigestKeys {
             users_file,
             spot: section.spot().cloned(),
         };
-        if !keys.has_users() {
+        if keys.spot.is_none() {
             section.idle("no users are listed in it");
         }
         keys

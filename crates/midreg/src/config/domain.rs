@@ -27,7 +27,7 @@ pub(crate) const DOMAIN: TableKey = TableKey {
 pub(crate) const MODE: Key = Key {
     name: "mode",
     doc: "How registrations relate to those at the main registrar.",
-    absent: Absent::Means("`contact`, or `standalone` without `upstream.servers`"),
+    absent: Absent::Advised("`contact`, or `standalone` without `upstream.servers`"),
     example: "\"contact\"",
 };
 

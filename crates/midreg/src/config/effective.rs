@@ -83,13 +83,19 @@ fn line(table: &TableRecord, record: &KeyRecord) -> Line {
             origin: spot.to_string(),
             off: false,
         },
-        (Some(value), None) => Line {
-            value: value.clone(),
-            origin: inherited
-                .as_ref()
-                .map_or_else(|| "default".to_owned(), |key| format!("as {key}")),
-            off: inherited.is_some() || table.path.starts_with("domain"),
-        },
+        (Some(value), None) => {
+            let origin = match (inherited, record.key.absent.words()) {
+                (Some(key), _) => Some(format!("as {key}")),
+                // Written down, it would no longer follow what it follows.
+                (None, Some(words)) => Some(words.replace('`', "")),
+                (None, None) => None,
+            };
+            Line {
+                value: value.clone(),
+                off: origin.is_some(),
+                origin: origin.unwrap_or_else(|| "default".to_owned()),
+            }
+        }
         (None, _) => Line {
             value: "…".to_owned(),
             origin: record

@@ -41,7 +41,7 @@ const SIDE: Key = Key {
     name: "side",
     doc: "Who is expected there.",
     absent: Absent::Default,
-    example: "\"devices\"",
+    example: "\"both\"",
 };
 
 /// An address to listen on.

@@ -24,6 +24,7 @@ pub mod manual;
 mod mask;
 mod naming;
 mod offer;
+mod privacy;
 pub mod raw;
 pub mod record;
 mod registration;
@@ -86,7 +87,11 @@ pub fn load(typed: &Typed) -> Result<Loaded, Faults> {
     for item in &typed.overrides {
         item.apply(&mut document, &mut faults);
     }
-    judge(&document, faults)
+    let mut loaded = judge(&document, faults)?;
+    if let Some(path) = &typed.file {
+        privacy::check_file(path, &loaded.effective, &mut loaded.warnings);
+    }
+    Ok(loaded)
 }
 
 /// Gives meaning to what was read, with what was wrong on the way.

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use super::form::Kind;
 use super::key::{Absent, Sample};
 use super::record::{KeyRecord, Record, TableRecord};
+use super::value::show_duration;
 
 /// Most characters of a comment's line.
 const WIDTH: usize = 100;
@@ -57,7 +58,10 @@ struct Writer {
 impl Writer {
     fn write_table(&mut self, table: &TableRecord, mark: Mark) {
         self.text.push('\n');
-        self.comment(table.table.doc, "");
+        if !self.told.contains(&table.table.doc) {
+            self.told.push(table.table.doc);
+            self.comment(table.table.doc, "");
+        }
         let Sample::Several(several) = table.table.sample else {
             self.setting(mark, &table.header());
             for record in &table.keys {
@@ -108,7 +112,11 @@ impl Writer {
                 };
                 lines.extend(words.iter().map(of));
             }
-            kind => doc += &format!(" ({kind})"),
+            kind => {
+                if let Some(values) = brief(kind) {
+                    doc += &format!(" ({values})");
+                }
+            }
         }
         if let Some(words) = key.absent.words() {
             doc += &format!(" When left out: {words}.");
@@ -147,5 +155,23 @@ impl Writer {
             // Writing to a String cannot fail.
             let _ = writeln!(self.text, "{off}{line}");
         }
+    }
+}
+
+/// What is allowed, where that is worth a word beside an example.
+fn brief(kind: &Kind) -> Option<String> {
+    match kind {
+        Kind::Count { least, most } => Some(format!("{least} to {most}")),
+        Kind::Seconds { .. } => Some("a time".to_owned()),
+        Kind::Span { least, most } => {
+            let (least, most) = (show_duration(*least), show_duration(*most));
+            Some(format!("a time, {least} to {most}"))
+        }
+        Kind::Percent { most } => Some(format!("percent, 0 to {most}")),
+        Kind::List(item) => match &**item {
+            Kind::Words(_) => Some(format!("a list of {item}")),
+            _ => None,
+        },
+        Kind::Flag | Kind::Words(_) | Kind::Text { .. } | Kind::Secret { .. } => None,
     }
 }

@@ -116,18 +116,8 @@ fn of_kind(kind: &Kind) -> Value {
     }
 }
 
-/// A TOML value as JSON; `None` for what is neither text, number, flag nor a list of such.
+/// A TOML value as JSON; `None` for what is none.
 fn value(toml: &str) -> Option<Value> {
     let table: toml::Table = toml::from_str(&format!("value = {toml}")).ok()?;
-    convert(table.get("value")?)
-}
-
-fn convert(value: &toml::Value) -> Option<Value> {
-    match value {
-        toml::Value::String(text) => Some(json!(text)),
-        toml::Value::Integer(number) => Some(json!(number)),
-        toml::Value::Boolean(flag) => Some(json!(flag)),
-        toml::Value::Array(items) => items.iter().map(convert).collect(),
-        _ => None,
-    }
+    serde_json::to_value(table.get("value")?).ok()
 }

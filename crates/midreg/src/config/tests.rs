@@ -3,7 +3,9 @@
 
 mod example;
 mod keys;
+mod pages;
 mod rules;
+mod schema;
 mod values;
 
 use engine::policy::{DigestPolicy, DomainPolicy};

@@ -20,9 +20,9 @@ const USERS_FILE: &str = concat!(
 );
 
 /// Each key with a value other than its default, and how to see that it came through.
-type Probe = (&'static str, &'static str, fn(&Config) -> bool);
+pub(super) type Probe = (&'static str, &'static str, fn(&Config) -> bool);
 
-const PROBES: &[Probe] = &[
+pub(super) const PROBES: &[Probe] = &[
     ("mode", "\"aor\"", |c| c.domain.mode == Mode::Aor),
     ("workers", "3", |c| c.workers == 3),
     ("server_header", "\"midreg/1\"", |c| {
@@ -126,7 +126,7 @@ const PROBES: &[Probe] = &[
     ("digest.realm", "\"hall\"", |c| {
         digest(&c.domain).realm == "hall"
     }),
-    ("digest.algorithms", "[\"MD5\", \"sha-512-256\"]", |c| {
+    ("digest.algorithms", "[\"MD5\", \"SHA-512-256\"]", |c| {
         digest(&c.domain).algorithms == [Algorithm::Md5, Algorithm::Sha512_256]
     }),
     ("digest.nonce_life", "\"1h\"", |c| {
@@ -320,7 +320,7 @@ fn bob_has(policy: &DomainPolicy, algorithm: Algorithm) -> bool {
 }
 
 /// A file with a line in the table where it belongs, and the least in all others.
-fn file_with(key: &str, value: &str) -> String {
+pub(super) fn file_with(key: &str, value: &str) -> String {
     let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
     let line = format!("{name} = {value}\n");
     let file = file_for(key);
@@ -352,7 +352,7 @@ fn file_for(key: &str) -> String {
 }
 
 /// A key as `--set` wants it: with the number of the element in a list.
-fn set_path(key: &str) -> String {
+pub(super) fn set_path(key: &str) -> String {
     let mut path = String::new();
     let mut known = String::new();
     for part in key.split('.') {

@@ -435,13 +435,15 @@ fn users_of_the_file_and_of_the_table_are_one_list() {
 
     let told = lines(&load(&alice("bob")).expect_err("twice"));
     assert!(
-        told[0].contains("users:1:1: error: this user is listed twice [bob:r:*"),
+        told.iter()
+            .any(|line| line.contains("users:1:1: error: this user is listed twice [bob:r:*")),
         "{told:?}"
     );
     let own = own.replace("realm = \"a\"", "realm = \"b\"");
     let told = lines(&load(&own).expect_err("nobody"));
     assert!(
-        told[0].contains("no users of realm \"b\" in this file"),
+        told.iter()
+            .any(|line| line.contains("no users of realm \"b\" in this file")),
         "{told:?}"
     );
 }
@@ -681,4 +683,40 @@ fn a_relative_secret_counts_from_the_file_but_not_on_the_command_line() {
     .expect("good")
     .config;
     assert_eq!(config.secret_file, Some(PathBuf::from("t")));
+}
+
+#[test]
+fn files_with_passwords_that_everybody_may_read_are_told() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let [file, users] = ["midreg.toml", "users"].map(|name| folder.path().join(name));
+    let digest = "digest.users_file = \"users\"\ndigest.realm = \"r\"\n";
+    let alice = "digest.users = [{name = \"alice\", password = \"x\"}]\n";
+    std::fs::write(&file, format!("{LEAST}{digest}{alice}")).expect("written");
+    std::fs::write(&users, format!("bob:r:{}\n", "0".repeat(32))).expect("written");
+    let warnings = |mode: u32| {
+        for path in [&file, &users] {
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(path, permissions).expect("ours");
+        }
+        let typed = Typed {
+            file: Some(file.clone()),
+            overrides: vec![],
+        };
+        lines(&load(&typed).expect("good").warnings)
+    };
+    assert_eq!(warnings(0o640), [""; 0]);
+    let told = warnings(0o644);
+    assert_eq!(told.len(), 2, "{told:?}");
+    for (line, name) in told.iter().zip(["users", "midreg.toml"]) {
+        assert!(
+            line.contains("everybody on this machine may read"),
+            "{told:?}"
+        );
+        assert!(
+            line.contains(&format!("{name}, with secrets in it")),
+            "{told:?}"
+        );
+    }
 }
