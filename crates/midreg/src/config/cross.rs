@@ -121,7 +121,7 @@ pub(crate) fn check_upstream(
         if !default_reaches && !listen.iter().any(reaches) {
             let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
             let message = format!("no {family} listener serves the upstream");
-            let help = format!("add a {family} listener with side \"both\" or \"upstream\"");
+            let help = format!("add an {family} listener with side \"both\" or \"upstream\"");
             faults.push(Fault::error(&server.spot, message).help(help));
         }
     }
@@ -178,13 +178,14 @@ pub(crate) fn check_own_requests(
 pub(crate) fn check_lifetimes(scopes: &[Scope<'_>], upstream: &Upstream, faults: &mut Faults) {
     let mut told = Vec::new();
     for scope in scopes {
-        for (message, help) in unwise_lifetimes(&scope.policy) {
-            if told.contains(&message) {
+        for unwise in unwise_lifetimes(scope) {
+            if told.contains(&unwise.message) {
                 continue;
             }
-            let place: Option<&Spot> = scope.domain.map(|domain| &domain.name.spot);
-            faults.push(Fault::warning(place, &message).help(help));
-            told.push(message);
+            let domain = scope.domain.map(|domain| &domain.name.spot);
+            let fault = Fault::warning(unwise.spot.or(domain), &unwise.message);
+            faults.push(fault.help(unwise.help));
+            told.push(unwise.message);
         }
     }
     let (policy, spots) = (&upstream.policy, &upstream.spots);
@@ -290,51 +291,77 @@ pub(crate) fn check_idle<'p>(
     }
 }
 
-fn unwise_lifetimes(domain: &DomainPolicy) -> Vec<(String, &'static str)> {
-    let registration = &domain.registration;
-    let (expires, reauth) = (domain.expires, domain.reauth_interval);
-    let absorbs = matches!(domain.mode, Mode::Contact | Mode::Aor);
-    let mut unwise = Vec::new();
-    if absorbs && expires <= registration.default_expires.min(600) {
-        unwise.push((
-            format!("`upstream.expires` ({expires} s) is hardly longer than a refresh"),
-            "few refreshes can be absorbed; 7200 is usual",
-        ));
-    }
-    if absorbs && reauth < expires / 2 {
-        unwise.push((
-            format!(
-                "`upstream.reauth_interval` ({reauth} s) is much shorter than `upstream.expires`"
-            ),
-            "refreshes are forwarded each time it has passed, whatever the lease says",
-        ));
-    }
-    if absorbs && reauth > expires.max(registration.max_expires) {
-        unwise.push((
-            format!("`upstream.reauth_interval` ({reauth} s) is never reached"),
-            "the lease is renewed before, and that proves the device anew",
-        ));
-    }
+/// A lifetime that defeats its purpose.
+struct Unwise<'k> {
+    spot: Option<&'k Spot>,
+    message: String,
+    help: &'static str,
+}
+
+fn unwise_lifetimes<'k>(scope: &Scope<'k>) -> Vec<Unwise<'k>> {
+    let mut unwise = unwise_leases(scope);
+    let registration = &scope.policy.registration;
+    let spots = scope.lifetimes;
     let min_expires = registration.min_expires;
-    if domain.mode != Mode::Mirror && min_expires < SAFE_MIN_EXPIRES {
-        unwise.push((
-            format!("`registration.min_expires` is {min_expires} s"),
-            "a phone that asks for so little refreshes without a pause; 60 is usual",
-        ));
+    if scope.policy.mode != Mode::Mirror && min_expires < SAFE_MIN_EXPIRES {
+        unwise.push(Unwise {
+            spot: spots.min_expires.as_ref(),
+            message: format!("`registration.min_expires` is {min_expires} s"),
+            help: "a phone that asks for so little refreshes without a pause; 60 is usual",
+        });
     }
     let max_expires = registration.max_expires;
     if max_expires > SAFE_MAX_EXPIRES {
-        unwise.push((
-            format!("`registration.max_expires` is {max_expires} s"),
-            "a device that is gone without a word rings in vain for as long; 3600 is usual",
-        ));
+        unwise.push(Unwise {
+            spot: spots.max_expires.as_ref(),
+            message: format!("`registration.max_expires` is {max_expires} s"),
+            help: "a device that is gone without a word rings in vain for as long; 3600 is usual",
+        });
     }
     let nat_expires = registration.nat_expires;
     if nat_expires > SAFE_NAT_EXPIRES {
-        unwise.push((
-            format!("`registration.nat_expires` is {nat_expires} s"),
-            "many NAT routers forget a UDP flow sooner; the device is then unreachable",
-        ));
+        unwise.push(Unwise {
+            spot: spots.nat_expires.as_ref(),
+            message: format!("`registration.nat_expires` is {nat_expires} s"),
+            help: "many NAT routers forget a UDP flow sooner; the device is then unreachable",
+        });
+    }
+    unwise
+}
+
+fn unwise_leases<'k>(scope: &Scope<'k>) -> Vec<Unwise<'k>> {
+    let policy = &scope.policy;
+    let registration = &policy.registration;
+    if !matches!(policy.mode, Mode::Contact | Mode::Aor) {
+        return Vec::new();
+    }
+    let (expires, reauth) = (policy.expires, policy.reauth_interval);
+    let expires_spot = scope.lease.expires.as_ref().map(|given| &given.spot);
+    let reauth_spot = scope.lease.reauth_interval.as_ref();
+    let reauth_spot = reauth_spot.map(|given| &given.spot);
+    let mut unwise = Vec::new();
+    if expires <= registration.default_expires.min(600) {
+        unwise.push(Unwise {
+            spot: expires_spot,
+            message: format!("`upstream.expires` ({expires} s) is hardly longer than a refresh"),
+            help: "few refreshes can be absorbed; 7200 is usual",
+        });
+    }
+    if reauth < expires / 2 {
+        unwise.push(Unwise {
+            spot: reauth_spot,
+            message: format!(
+                "`upstream.reauth_interval` ({reauth} s) is much shorter than `upstream.expires`"
+            ),
+            help: "refreshes are forwarded each time it has passed, whatever the lease says",
+        });
+    }
+    if reauth > expires.max(registration.max_expires) {
+        unwise.push(Unwise {
+            spot: reauth_spot,
+            message: format!("`upstream.reauth_interval` ({reauth} s) is never reached"),
+            help: "the lease is renewed before, and that proves the device anew",
+        });
     }
     unwise
 }

@@ -11,7 +11,7 @@ use super::form::{Word, quoted, text_of, word};
 use super::key::{Absent, Key, Sample, TableKey};
 use super::lease::LeaseKeys;
 use super::naming::NamingKeys;
-use super::registration::{Accept, REGISTRATION, Registration};
+use super::registration::{Accept, LifetimeSpots, REGISTRATION, Registration};
 use super::section::{Given, Section};
 
 /// The table.
@@ -117,6 +117,8 @@ pub(crate) struct Scope<'k> {
     pub(crate) lease: &'k LeaseKeys,
     /// The mode, where it was given for it alone.
     pub(crate) mode: Option<&'k Given<Mode>>,
+    /// Where the lifetimes that devices are promised were given for it alone.
+    pub(crate) lifetimes: &'k LifetimeSpots,
     /// Who may register where nobody else decides it.
     pub(crate) accept: Accept,
     /// What the engine is told.
@@ -132,7 +134,7 @@ impl DomainKeys {
         let upstream_name = section.value(&UPSTREAM_NAME, &form());
         let mode = section.given_or(&MODE, &word(), &defaults.mode);
         let lease = LeaseKeys::read(section, &defaults.lease);
-        let Registration { policy, accept } = &defaults.registration;
+        let Registration { policy, accept, .. } = &defaults.registration;
         let registration = section.section(&REGISTRATION, |s| {
             Registration::read(s, policy, accept.as_ref())
         });
@@ -180,6 +182,7 @@ impl DomainKeys {
             domain: Some(self),
             lease: &self.lease,
             mode: self.mode.as_ref(),
+            lifetimes: &self.registration.spots,
             accept: accept.map_or(Accept::Proved, |given| given.value),
             policy,
         }
@@ -211,6 +214,7 @@ impl Defaults {
             domain: None,
             lease: &self.lease,
             mode: self.given_mode.as_ref(),
+            lifetimes: &self.registration.spots,
             accept: accept.map_or(Accept::Proved, |given| given.value),
             policy,
         }

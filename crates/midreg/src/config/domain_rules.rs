@@ -241,7 +241,7 @@ fn warn_of_mapping(scopes: &[Scope<'_>], naming: &NamingKeys, faults: &mut Fault
             faults.push(Fault::warning(Some(spot), message).help(DIGEST_HELP));
         }
     }
-    let mut names: Vec<(&str, &Spot)> = Vec::new();
+    let mut names: Vec<(&Given<String>, &DomainKeys)> = Vec::new();
     for (scope, domain) in scopes
         .iter()
         .filter(through)
@@ -257,12 +257,18 @@ fn warn_of_mapping(scopes: &[Scope<'_>], naming: &NamingKeys, faults: &mut Fault
             faults.push(Fault::warning(Some(&other.spot), message).help(DIGEST_HELP));
         }
         let name = other.unwrap_or(&domain.name);
-        if let Some((_, place)) = names.iter().find(|(known, _)| *known == name.value) {
+        let same = |(known, other): &&(&Given<String>, &DomainKeys)| {
+            known.value == name.value && other.name.value != domain.name.value
+        };
+        if let Some((known, _)) = names.iter().find(same) {
             let message = format!("two domains are `{}` upstream", name.value);
-            let help = format!("the other one is at {place}; users of one name share calls");
+            let help = format!(
+                "the other one is at {}; users of one name share calls",
+                known.spot
+            );
             faults.push(Fault::warning(Some(&name.spot), message).help(help));
         }
-        names.push((&name.value, &name.spot));
+        names.push((name, domain));
     }
 }
 

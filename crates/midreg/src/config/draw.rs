@@ -32,7 +32,9 @@ pub(super) fn draw(fault: &Fault, look: Look) -> String {
     text.push('\n');
     let mut margin = 4;
     if let Some(excerpt) = fault.spot.as_ref().and_then(Excerpt::of) {
-        let number = excerpt.number.to_string();
+        let number = excerpt
+            .number
+            .map_or_else(String::new, |number| number.to_string());
         margin = margin.max(number.len());
         let mark = format!("{} {}", excerpt.mark(), fault.label);
         let bar = paint.with(Style::Quiet, &format!("{number:>margin$} |"));
@@ -53,7 +55,8 @@ pub(super) fn draw(fault: &Fault, look: Look) -> String {
 
 /// The line that a fault stands in, without secrets.
 struct Excerpt {
-    number: usize,
+    /// Of the line; an argument of the command line has none.
+    number: Option<usize>,
     line: String,
     /// Characters before the mark.
     before: usize,
@@ -81,7 +84,7 @@ impl Excerpt {
             .collect();
         let (number, _) = spot.line_column();
         let whole = Self {
-            number,
+            number: (!spot.source.name.starts_with("--")).then_some(number),
             line,
             before,
             marked,

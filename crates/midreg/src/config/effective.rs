@@ -84,12 +84,10 @@ fn line(table: &TableRecord, record: &KeyRecord) -> Line {
             off: false,
         },
         (Some(value), None) => {
-            let origin = match (inherited, record.key.absent.words()) {
-                (Some(key), _) => Some(format!("as {key}")),
-                // Written down, it would no longer follow what it follows.
-                (None, Some(words)) => Some(words.replace('`', "")),
-                (None, None) => None,
-            };
+            let inherits = inherited.map(|key| format!("as {key}"));
+            // Written down, it would no longer follow what it follows.
+            let derived = record.derived.map(|words| words.replace('`', ""));
+            let origin = derived.or(inherits);
             Line {
                 value: value.clone(),
                 off: origin.is_some(),

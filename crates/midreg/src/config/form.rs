@@ -159,7 +159,10 @@ pub(crate) fn read_word<T: Word>(node: &Node) -> Result<T, Complaint> {
     let found = T::WORDS.iter().find(|(word, ..)| word == typed);
     found.map(|(_, value, _)| *value).ok_or_else(|| {
         let words = T::WORDS.iter().map(|(word, ..)| *word);
-        let meant = super::keys::closest(&typed.to_lowercase(), words);
+        let typed = typed.to_lowercase();
+        let begins = |word: &&str| typed.len() > 2 && word.starts_with(&typed);
+        let meant = words.clone().find(begins);
+        let meant = meant.or_else(|| super::keys::closest(&typed, words));
         let hint = meant.map_or_else(String::new, |word| format!("did you mean \"{word}\"? "));
         Complaint::new("not one of the choices", hint + choose_from::<T>().as_str())
     })

@@ -112,7 +112,10 @@ impl LeaseKeys {
         let style = section.given_or(&CONTACT_STYLE, &word(), &style);
         let expires = or(&base.expires, plain.expires);
         let expires = section.given_or(&EXPIRES, &seconds(ANY), &expires);
-        let reauth_interval = section.value(&REAUTH_INTERVAL, &seconds(ANY));
+        let reauth_interval = match &base.reauth_interval {
+            Some(base) => section.given_or(&REAUTH_INTERVAL, &seconds(ANY), &base.value),
+            None => section.value(&REAUTH_INTERVAL, &seconds(ANY)),
+        };
         let meanings = flag_of([ChallengePolicy::Warn, ChallengePolicy::Require]);
         let challenge = or(&base.challenge, plain.challenge);
         let challenge = section.given_or(&REQUIRE_CHALLENGE, &meanings, &challenge);

@@ -32,6 +32,7 @@ pub mod sample;
 pub mod schema;
 mod section;
 pub mod set;
+mod syntax;
 mod upstream;
 mod user;
 mod users_file;

@@ -60,6 +60,8 @@ pub struct KeyRecord {
     pub kind: Kind,
     /// Its value as TOML, if there is one.
     pub value: Option<String>,
+    /// How the value came about, if it is neither given nor the default.
+    pub derived: Option<&'static str>,
     /// Where it stands, if it was given.
     pub spot: Option<Spot>,
 }

@@ -3,7 +3,7 @@
 use engine::Seconds;
 use engine::policy::{FlowMatch, RegistrationPolicy, TooBrief};
 
-use super::error::Fault;
+use super::error::{Fault, Spot};
 use super::form::{Word, word};
 use super::key::{Absent, Key, Sample, TableKey};
 use super::section::{Given, Section};
@@ -81,6 +81,19 @@ pub(crate) struct Registration {
     pub(crate) policy: RegistrationPolicy,
     /// `accept`.
     pub(crate) accept: Option<Given<Accept>>,
+    /// Where lifetimes stand.
+    pub(crate) spots: LifetimeSpots,
+}
+
+/// Where lifetimes stand, if they were given.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LifetimeSpots {
+    /// `min_expires`.
+    pub(crate) min_expires: Option<Spot>,
+    /// `max_expires`.
+    pub(crate) max_expires: Option<Spot>,
+    /// `nat_expires`.
+    pub(crate) nat_expires: Option<Spot>,
 }
 
 /// Who may register where there is no main registrar to decide it.
@@ -138,9 +151,15 @@ impl Registration {
         let default = section.given_or(&DEFAULT_EXPIRES, &seconds(ANY), &base.default_expires);
         let max = section.given_or(&MAX_EXPIRES, &seconds(ANY), &base.max_expires);
         let too_brief = section.value_or(&TOO_BRIEF, &word(), base.too_brief);
-        let nat_expires = section.value_or(&NAT_EXPIRES, &seconds(ANY), base.nat_expires);
+        let nat = section.given_or(&NAT_EXPIRES, &seconds(ANY), &base.nat_expires);
         let jitter_percent = section.value_or(&JITTER, &percent(50), base.jitter_percent);
         let flow_match = section.value_or(&FLOW_MATCH, &word(), base.flow_match);
+        let spot = |given: &Option<Given<Seconds>>| given.as_ref().map(|given| given.spot.clone());
+        let spots = LifetimeSpots {
+            min_expires: spot(&min),
+            max_expires: spot(&max),
+            nat_expires: spot(&nat),
+        };
         let lifetimes = order_lifetimes([min, default, max], base, section);
         let keys = [&MIN_EXPIRES, &DEFAULT_EXPIRES, &MAX_EXPIRES];
         for (key, lifetime) in keys.into_iter().zip(lifetimes) {
@@ -152,11 +171,15 @@ impl Registration {
             default_expires,
             max_expires,
             too_brief,
-            nat_expires,
+            nat_expires: nat.map_or(base.nat_expires, |given| given.value),
             jitter_percent,
             flow_match,
         };
-        Self { policy, accept }
+        Self {
+            policy,
+            accept,
+            spots,
+        }
     }
 }
 

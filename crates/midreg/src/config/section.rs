@@ -147,6 +147,10 @@ impl<'t, 'f> Section<'t, 'f> {
         let table = self.record.table(self.number);
         let record = table.and_then(|table| table.key_mut(key.name));
         if let Some(record) = record.filter(|record| record.spot.is_none()) {
+            let as_before = record.value.as_ref() == Some(&shown);
+            if !as_before {
+                record.derived = Some(key.absent.words().unwrap_or("to fit the keys beside it"));
+            }
             record.value = Some(shown);
         }
     }
@@ -334,11 +338,12 @@ impl<'t, 'f> Section<'t, 'f> {
                 key,
                 kind,
                 value: default,
+                derived: None,
                 spot: None,
             });
         }
         let entry = self.ask(key.name);
-        if let (None, Absent::Required, Some(spot)) = (entry, key.absent, self.spot) {
+        if let (false, Absent::Required, Some(spot)) = (self.has(key.name), key.absent, self.spot) {
             let message = format!("`{}` is missing", self.path_of(key.name));
             let help = format!("such as {} = {}", key.name, key.example);
             self.faults.push(Fault::error(spot, message).help(help));
@@ -346,9 +351,11 @@ impl<'t, 'f> Section<'t, 'f> {
         entry.map(|entry| &entry.node)
     }
 
+    /// What stands at a name, unless that is told to be broken.
     fn ask(&mut self, name: &'static str) -> Option<&'t Entry> {
         self.asked.push(name);
-        self.table?.entry(name)
+        let entry = self.table?.entry(name);
+        entry.filter(|entry| !matches!(entry.node.value, Value::Broken))
     }
 
     fn note(&mut self, key: &'static Key, shown: String, spot: &Spot) {

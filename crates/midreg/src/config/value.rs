@@ -34,6 +34,10 @@ pub(crate) fn seconds(range: RangeInclusive<Seconds>) -> Form<Seconds> {
                 "SIP counts lifetimes in seconds",
             )),
             Some(seconds) if range.contains(&seconds) => Ok(seconds),
+            _ if *range.end() == Seconds::MAX && duration.as_secs() < u64::from(*range.start()) => {
+                let help = format!("at least {} s", range.start());
+                Err(Complaint::new("out of range", help))
+            }
             _ => Err(out_of(&range, " s")),
         }
     };

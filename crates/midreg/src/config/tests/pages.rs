@@ -163,7 +163,7 @@ fn the_effective_configuration_tells_where_values_come_from_and_no_secrets() {
         "max_expires = 600                        # --set:1:26\n",
         "servers = [\"sip:10.0.0.5\"]               # midreg.toml:1:20\n",
         "#reauth_interval = 7200                  # as long as expires\n",
-        "default_expires = 600                    # default\n",
+        "#default_expires = 600                   # to fit the keys beside it\n",
         "#expires = 7200                          # as upstream.expires\n",
         "password = \"********\"                    # --set:1:34\n",
         "#[digest]",
