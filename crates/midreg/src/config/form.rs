@@ -64,7 +64,7 @@ pub enum Kind {
         what: &'static str,
     },
     /// A list of such values, or a single one.
-    List(Box<Kind>),
+    List(Box<Self>),
 }
 
 /// A type whose values have names in the file.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engine::policy::{Balance, Credential, UpstreamPolicy};
 
-use super::address::{self, SERVER_PATTERN, ServerName};
+use super::address::{self, LISTEN_PATTERN, SERVER_PATTERN, ServerName};
 use super::error::{Fault, Spot};
 use super::form::{Form, Word, text_of, word};
 use super::key::{Absent, Key, Sample, TableKey};
@@ -164,10 +164,7 @@ impl Upstream {
     /// Reads the table.
     pub(crate) fn read(section: &mut Section<'_, '_>) -> Self {
         let base = UpstreamPolicy::default();
-        let server = text_of("SIP URI", SERVER_PATTERN, address::server_uri, |server| {
-            server.text.clone()
-        });
-        let servers = section.list(&SERVERS, &server, None);
+        let servers = section.list(&SERVERS, &server(), None);
         let idle = match &servers {
             Some(list) if !list.is_empty() => None,
             _ => section.first_beside(SERVERS.name).cloned(),
@@ -181,27 +178,9 @@ impl Upstream {
         let deadline = section.given_or(&DEADLINE, &deadlines, &base.deadline);
         let in_flight = count(1..=1_000_000);
         let max_in_flight = section.value_or(&MAX_IN_FLIGHT, &in_flight, base.max_in_flight);
-        let param = text_of(
-            "name of a parameter",
-            "^[A-Za-z0-9_-]{1,32}$",
-            token_param,
-            String::clone,
-        );
-        let token_param = section.given_or(&TOKEN_PARAM, &param, &base.token_param);
-        let sign = text_of(
-            "text of at most 16 characters",
-            "^.{1,16}$",
-            at_sign,
-            String::clone,
-        );
-        let at_sign = section.given_or(&AT_SIGN, &sign, &base.at_sign);
-        let source = text_of(
-            "URL of a source address",
-            address::LISTEN_PATTERN,
-            address::source_url,
-            |bind| format!("udp://{bind}"),
-        );
-        let control = section.value(&CONTROL_BIND, &source);
+        let token_param = section.given_or(&TOKEN_PARAM, &parameter(), &base.token_param);
+        let at_sign = section.given_or(&AT_SIGN, &sign(), &base.at_sign);
+        let control = section.value(&CONTROL_BIND, &source());
         let resync_after = section.given_or(&RESYNC_AFTER, &seconds(ANY), &base.resync_after);
         let definitive = section.list(
             &DEFINITIVE_REJECTS,
@@ -239,6 +218,26 @@ impl Upstream {
             spots,
         }
     }
+}
+
+fn server() -> Form<ServerName> {
+    let show = |server: &ServerName| server.text.clone();
+    text_of("SIP URI", SERVER_PATTERN, address::server_uri, show)
+}
+
+fn parameter() -> Form<String> {
+    let what = "name of a parameter";
+    text_of(what, "^[A-Za-z0-9_-]{1,32}$", token_param, String::clone)
+}
+
+fn sign() -> Form<String> {
+    let what = "text of at most 16 characters";
+    text_of(what, "^.{1,16}$", at_sign, String::clone)
+}
+
+fn source() -> Form<SocketAddr> {
+    let (what, read) = ("URL of a source address", address::source_url);
+    text_of(what, LISTEN_PATTERN, read, |bind| format!("udp://{bind}"))
 }
 
 /// Where a value stands that is not the default.
