@@ -196,6 +196,7 @@ impl Upstream {
             resync_after: other(&resync_after, &base.resync_after),
         };
         let policy = UpstreamPolicy {
+            trusted: Vec::new(),
             servers: Vec::new(),
             control: None,
             balance: balance.map_or(base.balance, |given| given.value),
