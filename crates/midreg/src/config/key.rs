@@ -5,7 +5,8 @@
 //! [`Record`](super::record), and from that follow the hints for mistyped keys, docs/config.md,
 //! the JSON schema, the example file and `midreg check --effective`. So a new key is made in one
 //! place: a `const KEY: Key`, and one line in the reader of its table that reads it (and
-//! `cargo xtask docs` writes the pages anew). A key of a `[[domain]]` that has the name of a key
+//! `cargo xtask docs` writes the pages anew). A test in `tests/keys.rs` asks for a value whose effect
+//! can be seen. A key of a `[[domain]]` that has the name of a key
 //! outside follows that one; see [`keys::followed`](super::keys::followed).
 
 /// What is told of a key.

@@ -59,7 +59,6 @@ pub(crate) fn within(path: &str) -> Vec<&'static str> {
 pub fn not_yet(path: &str) -> Option<&'static str> {
     match path.strip_prefix("domain.").unwrap_or(path) {
         "storage" => Some("bindings are kept in memory only, and are gone after a restart"),
-        "upstream.trusted" => Some("the upstream peers are the addresses of `upstream.servers`"),
         _ => None,
     }
 }

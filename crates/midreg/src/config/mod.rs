@@ -23,6 +23,7 @@ mod logging;
 pub mod manual;
 mod mask;
 mod naming;
+mod network;
 mod offer;
 mod privacy;
 pub mod raw;

@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use engine::policy::{Balance, Credential, UpstreamPolicy};
+use engine::policy::{Balance, Credential, Network, UpstreamPolicy};
 
 use super::address::{self, LISTEN_PATTERN, SERVER_PATTERN, ServerName};
-use super::error::{Fault, Spot};
+use super::error::{Fault, Faults, Spot};
 use super::form::{Form, Word, text_of, word};
 use super::key::{Absent, Key, Sample, TableKey};
 use super::lease::LeaseKeys;
+use super::network::{is_wide, network};
 use super::raw::{Node, Value};
 use super::section::{Complaint, Given, Section};
 use super::value::{ANY, count, name_text, password, seconds, span};
@@ -91,6 +92,14 @@ const DEFINITIVE_REJECTS: Key = Key {
     doc: "Statuses by which the main registrar ends a registration for good.",
     absent: Absent::Default,
     example: "[403, 404]",
+};
+
+const TRUSTED: Key = Key {
+    name: "trusted",
+    doc: "Networks whose requests count as the main registrar's, besides the addresses of `servers`: \
+          for one that sends from other addresses than it is reached at.",
+    absent: Absent::Default,
+    example: "[\"10.0.8.0/24\"]",
 };
 
 const CREDENTIALS: TableKey = TableKey {
@@ -187,6 +196,9 @@ impl Upstream {
             &definitive_status(),
             Some(&base.definitive),
         );
+        let trusted = section.list(&TRUSTED, &network(), Some(&base.trusted));
+        let trusted = trusted.unwrap_or_default();
+        warn_of_wide(&trusted, section.faults);
         let credentials = read_credentials(section);
         let spots = Spots {
             balance: other(&balance, &base.balance),
@@ -196,8 +208,8 @@ impl Upstream {
             resync_after: other(&resync_after, &base.resync_after),
         };
         let policy = UpstreamPolicy {
-            trusted: Vec::new(),
             servers: Vec::new(),
+            trusted: trusted.into_iter().map(|given| given.value).collect(),
             control: None,
             balance: balance.map_or(base.balance, |given| given.value),
             deadline: deadline.map_or(base.deadline, |given| given.value),
@@ -218,6 +230,15 @@ impl Upstream {
             idle,
             spots,
         }
+    }
+}
+
+fn warn_of_wide(trusted: &[Given<Network>], faults: &mut Faults) {
+    for one in trusted.iter().filter(|one| is_wide(&one.value)) {
+        let message = "strangers are in this network, and all of it counts as the main registrar";
+        let help = "name the addresses that its requests come from, and no more: whoever has one of \
+                    these reaches every device";
+        faults.push(Fault::warning(Some(&one.spot), message).help(help));
     }
 }
 

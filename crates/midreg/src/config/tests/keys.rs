@@ -90,6 +90,10 @@ pub(super) const PROBES: &[Probe] = &[
     ("upstream.definitive_rejects", "[403, 604]", |c| {
         c.upstream.definitive == [403, 604]
     }),
+    ("upstream.trusted", "[\"10.1.0.0/16\", \"10.2.0.1\"]", |c| {
+        let prefixes: Vec<u8> = c.upstream.trusted.iter().map(|one| one.prefix).collect();
+        prefixes == [16, 32]
+    }),
     ("upstream.credentials.realm", "\"r\"", |c| {
         &*c.upstream.credentials[0].realm == "r"
     }),

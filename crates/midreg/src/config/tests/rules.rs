@@ -521,6 +521,10 @@ fn what_is_unwise_is_a_warning() {
             ],
             "`limits.bindings_per_source` is never reached [5]",
         ),
+        (
+            &["upstream.trusted=0.0.0.0/0"],
+            "strangers are in this network, and all of it counts as the main registrar",
+        ),
         (&["log.level=debug"], "`log.level` is \"debug\""),
         (
             &[

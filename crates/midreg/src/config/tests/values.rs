@@ -224,6 +224,11 @@ fn every_bad_value_is_told_with_its_place() {
             "3:32: error: bad value for `upstream.definitive_rejects` [503] (not a reject)",
         ),
         (
+            "upstream.trusted = [\"10.0.0.5/8\"]",
+            "3:21: error: bad value for `upstream.trusted` [\"10.0.0.5/8\"] (an address within a \
+             network, not the network); \"10.0.0.0/8\" is that network",
+        ),
+        (
             "registration.min_expires = 0",
             "3:28: error: bad value for `registration.min_expires`",
         ),
