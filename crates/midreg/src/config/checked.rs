@@ -7,9 +7,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use engine::policy::{DomainPolicy, LimitPolicy, Mode, Naming, RegistrationPolicy, UpstreamPolicy};
+use engine::policy::{
+    CallPolicy, DomainPolicy, LimitPolicy, Mode, Naming, RegistrationPolicy, UpstreamPolicy,
+};
 
 use super::address::ServerName;
+use super::calls::{self, CALLS};
 use super::cross;
 use super::digest::{DIGEST, DigestKeys};
 use super::domain::{self, DOMAIN, Defaults, DomainKeys};
@@ -131,6 +134,7 @@ fn read(document: &Document, record: &mut Record, faults: &mut Faults) -> Config
     root.follow(&domain::MODE, quoted(mode.word()));
     let base = RegistrationPolicy::default();
     let registration = root.section(&REGISTRATION, |s| Registration::read(s, &base, None));
+    let calls = root.section(&CALLS, |s| calls::read(s, &CallPolicy::default()));
     let digest = root.section(&DIGEST, |s| DigestKeys::read(s, &DigestKeys::default()));
     let limits = root.section(&LIMITS, Limits::read);
     let secret_file = root.section(&SECURITY, read_secret_file);
@@ -140,6 +144,7 @@ fn read(document: &Document, record: &mut Record, faults: &mut Faults) -> Config
         mode,
         lease: upstream.lease.clone(),
         registration,
+        calls,
         digest,
     };
     let domains = root.each(&DOMAIN, |s, _| DomainKeys::read(s, &defaults));

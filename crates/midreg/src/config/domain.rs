@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use engine::policy::{DigestPolicy, DomainPolicy, Mode, Naming};
+use engine::policy::{CallPolicy, DigestPolicy, DomainPolicy, Mode, Naming};
 
 use super::address::domain_text;
+use super::calls::{self, CALLS};
 use super::digest::{DIGEST, DigestKeys};
 use super::error::Faults;
 use super::form::{Word, quoted, text_of, word};
@@ -91,6 +92,7 @@ pub(crate) struct DomainKeys {
     /// The keys that `[upstream]` has too.
     pub(crate) lease: LeaseKeys,
     registration: Registration,
+    calls: CallPolicy,
     digest: DigestKeys,
 }
 
@@ -104,6 +106,8 @@ pub(crate) struct Defaults {
     pub(crate) lease: LeaseKeys,
     /// `[registration]`.
     pub(crate) registration: Registration,
+    /// `[calls]`.
+    pub(crate) calls: CallPolicy,
     /// `[digest]`.
     pub(crate) digest: DigestKeys,
 }
@@ -138,6 +142,7 @@ impl DomainKeys {
         let registration = section.section(&REGISTRATION, |s| {
             Registration::read(s, policy, accept.as_ref())
         });
+        let calls = section.section(&CALLS, |s| calls::read(s, &defaults.calls));
         let digest = section.section(&DIGEST, |s| DigestKeys::read(s, &defaults.digest));
         if let Some(name) = &name {
             section.follow(&UPSTREAM_NAME, quoted(&name.value));
@@ -149,6 +154,7 @@ impl DomainKeys {
             mode,
             lease,
             registration,
+            calls,
             digest,
         })
     }
@@ -171,6 +177,7 @@ impl DomainKeys {
                 .as_ref()
                 .map_or(defaults.mode, |given| given.value),
             registration: self.registration.policy.clone(),
+            calls: self.calls.clone(),
             digest: own.or_else(|| inherited.cloned()),
             upstream_name: other.map(|name| name.as_str().into()),
             ..DomainPolicy::default()
@@ -205,6 +212,7 @@ impl Defaults {
         let mut policy = DomainPolicy {
             mode: self.mode,
             registration: self.registration.policy.clone(),
+            calls: self.calls.clone(),
             digest,
             ..DomainPolicy::default()
         };

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use engine::policy::{ChallengePolicy, DomainPolicy, Mode, Side};
+use engine::policy::{ChallengePolicy, DomainPolicy, Mode, Outbound, Side};
 
 use super::address::literal;
 use super::error::{Fault, Faults};
@@ -30,8 +30,12 @@ pub(super) fn check<'p>(
             "set `limits.bindings_per_source` to more than the phones of your largest office",
         );
     }
-    let (mut unasked, mut anybody) = (false, false);
-    for policy in policies.filter(|policy| policy.digest.is_none()) {
+    let (mut unasked, mut anybody, mut outbound) = (false, false, false);
+    for policy in policies {
+        outbound |= policy.calls.outbound == Outbound::Any;
+        if policy.digest.is_some() {
+            continue;
+        }
         anybody |= policy.mode == Mode::Standalone;
         unasked |= policy.mode != Mode::Standalone && policy.challenge == ChallengePolicy::Warn;
     }
@@ -39,6 +43,12 @@ pub(super) fn check<'p>(
         tell(
             "the internet reaches this listener, and anybody may register",
             "list users under [[digest.users]], and take `registration.accept` out",
+        );
+    }
+    if outbound {
+        tell(
+            "the internet reaches this listener, and whoever sends a call there has it passed on",
+            "set `calls.outbound` to \"registered\"",
         );
     }
     if unasked {

@@ -4,6 +4,7 @@
 //! errors are collected; each has its place in the file or in the argument it came from.
 
 pub mod address;
+mod calls;
 pub mod checked;
 mod cross;
 mod digest;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use engine::policy::{
-    Balance, ChallengePolicy, DigestUser, DomainPolicy, FlowMatch, Insertion, Mode, Overflow,
-    RegistrationPolicy, Side, TooBrief,
+    Balance, ChallengePolicy, DigestUser, DomainPolicy, FlowMatch, ForkOrder, Insertion, Mode,
+    Outbound, Overflow, Qualify, Redirects, RegistrationPolicy, Side, TooBrief,
 };
 use sip::aor::UserCase;
 use sip::digest::{Algorithm, Hex, ha1};
@@ -127,6 +127,21 @@ pub(super) const PROBES: &[Probe] = &[
     ("registration.flow_match", "\"address\"", |c| {
         c.domain.registration.flow_match == FlowMatch::Address
     }),
+    ("calls.fork", "\"serial\"", |c| {
+        c.domain.calls.fork == ForkOrder::Serial
+    }),
+    ("calls.ring_time", "\"1m\"", |c| {
+        c.domain.calls.ring_time.as_secs() == 60
+    }),
+    ("calls.redirects", "\"follow\"", |c| {
+        c.domain.calls.redirects == Redirects::Follow
+    }),
+    ("calls.qualify", "\"pass\"", |c| {
+        c.domain.calls.qualify == Qualify::Pass
+    }),
+    ("calls.outbound", "\"any\"", |c| {
+        c.domain.calls.outbound == Outbound::Any
+    }),
     ("digest.realm", "\"hall\"", |c| {
         digest(&c.domain).realm == "hall"
     }),
@@ -235,6 +250,21 @@ pub(super) const PROBES: &[Probe] = &[
     ("domain.registration.flow_match", "\"address\"", |c| {
         promises(c).flow_match == FlowMatch::Address
     }),
+    ("domain.calls.fork", "\"parallel\"", |c| {
+        c.domains[0].1.calls.fork == ForkOrder::Parallel
+    }),
+    ("domain.calls.ring_time", "\"1m\"", |c| {
+        c.domains[0].1.calls.ring_time.as_secs() == 60
+    }),
+    ("domain.calls.redirects", "\"follow\"", |c| {
+        c.domains[0].1.calls.redirects == Redirects::Follow
+    }),
+    ("domain.calls.qualify", "\"pass\"", |c| {
+        c.domains[0].1.calls.qualify == Qualify::Pass
+    }),
+    ("domain.calls.outbound", "\"none\"", |c| {
+        c.domains[0].1.calls.outbound == Outbound::None
+    }),
     ("domain.digest.realm", "\"hall\"", |c| {
         digest(&c.domains[0].1).realm == "hall"
     }),
@@ -285,6 +315,7 @@ const TABLES: &[(&str, &[&str])] = &[
         &["user = \"midreg\"", "password = \"secret\""],
     ),
     ("[registration]", &[]),
+    ("[calls]", &[]),
     ("[digest]", &["realm = \"example.test\""]),
     (
         "[[digest.users]]",
@@ -295,6 +326,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("[log]", &[]),
     ("[[domain]]", &["name = \"example.org\""]),
     ("[domain.registration]", &[]),
+    ("[domain.calls]", &[]),
     ("[domain.digest]", &[]),
     (
         "[[domain.digest.users]]",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use engine::policy::{ChallengePolicy, DomainPolicy, Insertion, Mode};
+use engine::policy::{ChallengePolicy, DomainPolicy, ForkOrder, Insertion, Mode};
 use sip::digest::Algorithm::{Md5, Sha256, Sha512_256};
 
 use super::super::error::Severity;
@@ -296,6 +296,7 @@ fn a_domain_inherits_what_it_does_not_say() {
         "upstream.require_challenge=true",
         "upstream.insertion=path",
         "registration.nat_expires=30",
+        "calls.fork=serial",
         "digest.realm=hall",
         "digest.nonce_life=60",
         "digest.users.0.name=alice",
@@ -311,6 +312,7 @@ fn a_domain_inherits_what_it_does_not_say() {
     let config = good(LEAST, &sets);
     let names: Vec<&str> = config.domains.iter().map(|(name, _)| &**name).collect();
     assert_eq!(names, ["a.example", "b.example"], "sorted by name");
+    assert_eq!(config.domains[1].1.calls.fork, ForkOrder::Serial);
     let [(_, own), (_, same)] = &config.domains[..] else {
         panic!("two domains")
     };
@@ -525,6 +527,10 @@ fn what_is_unwise_is_a_warning() {
             &["upstream.trusted=0.0.0.0/0"],
             "strangers are in this network, and all of it counts as the main registrar",
         ),
+        (
+            &["calls.fork=parallel", "calls.ring_time=5"],
+            "`calls.ring_time` has no effect [5]; all devices ring at once",
+        ),
         (&["log.level=debug"], "`log.level` is \"debug\""),
         (
             &[
@@ -629,6 +635,21 @@ fn what_is_unwise_is_a_warning() {
     let told = lines(&check("", &open).expect("usable").warnings);
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("and anybody may register"), "{told:?}");
+    let told = lines(
+        &check(
+            LEAST,
+            &[
+                "listen.0.bind=udp://203.0.113.5",
+                "calls.outbound=any",
+                "limits.bindings_per_source=9",
+                "upstream.require_challenge=true",
+            ],
+        )
+        .expect("usable")
+        .warnings,
+    );
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("has it passed on"), "{told:?}");
     let alone = [
         "listen.0.bind=udp://10.0.0.1",
         "registration.accept=anybody",
