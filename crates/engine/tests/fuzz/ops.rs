@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use engine::command::{Command, Totals};
+use engine::command::{Command, Cursor, Totals};
 use engine::policy::{Listener, Mode, Server, Side};
 use engine::{
     Datagram, Engine, EngineConfig, Flow, Input, ListenerId, Mono, Now, Outbox, Output, PersistSeq,
-    Policy, ShardId, Transport, TransportError, Wall,
+    Policy, ShardId, Slot, Transport, TransportError, Wall,
 };
 
 const MAIN: &str = "127.0.0.2:5060";
@@ -347,7 +347,7 @@ fn phone(number: u8) -> Flow {
 fn command(choice: u8) -> Command {
     let aor = format!("u{}@example.com", choice % 2);
     let tag = u64::from(choice);
-    match choice % 5 {
+    match choice % 9 {
         0 => Command::Show { tag, aor },
         1 => Command::Kick { tag, aor },
         2 => Command::Totals { tag },
@@ -355,6 +355,21 @@ fn command(choice: u8) -> Command {
             tag,
             aor: "<nonsense>".to_owned(),
         },
+        4 => Command::Explain { tag, aor },
+        5 => Command::List {
+            tag,
+            from: Cursor {
+                slot: Slot(u16::from(choice) * 20),
+                index: u32::from(choice % 3),
+            },
+            most: usize::from(choice),
+        },
+        6 => Command::Calls {
+            tag,
+            aor: (choice % 2 == 0).then_some(aor),
+            most: 3,
+        },
+        7 => Command::Nodes { tag },
         _ => Command::Resync { tag },
     }
 }
