@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::config::address::ServerName;
 use crate::config::{Config, words};
+use crate::control::desk::Desk;
 use crate::net::epoll::Bell;
 use crate::net::listener::{BUFFER, BindError, Listener};
 use crate::policy::Blueprint;
@@ -32,9 +33,6 @@ use crate::store::memory::MemoryStore;
 
 /// How long the start waits for names before it goes on without.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How long a shard may take to report.
-const REPORT_WITHIN: Duration = Duration::from_secs(2);
 
 /// midreg at work.
 #[derive(Debug)]
@@ -148,18 +146,13 @@ impl App {
     /// How things stand, over all shards; those that do not answer in time are left out.
     #[must_use]
     pub fn report(&self) -> Report {
-        let (reply, reports) = sync_channel(self.boxes.len());
-        for mailbox in self.boxes.iter() {
-            mailbox.order(Control::Report(reply.clone()));
-        }
-        drop(reply);
-        let until = Instant::now() + REPORT_WITHIN;
-        let mut sum = Report::default();
-        while let Ok(report) = reports.recv_timeout(until.saturating_duration_since(Instant::now()))
-        {
-            sum.add(&report);
-        }
-        sum
+        self.desk().report().0
+    }
+
+    /// Where operators ask the shards.
+    #[must_use]
+    pub fn desk(&self) -> Desk {
+        Desk::new(Arc::clone(&self.boxes), self.locals.clone())
     }
 
     /// Takes no more requests; what is under way may end within the upstream deadline.

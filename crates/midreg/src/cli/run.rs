@@ -13,7 +13,9 @@ use tracing::{error, info, warn};
 
 use super::{BAD_CONFIG, FAILED, Sources, tell};
 use crate::app::{App, Wait};
-use crate::config::Loaded;
+use crate::config::{ControlConfig, Loaded};
+use crate::control::place::Folders;
+use crate::control::{Control, SocketError};
 use crate::log;
 use crate::net::epoll::Signals;
 use crate::summary;
@@ -51,6 +53,7 @@ fn serve(loaded: Loaded) -> io::Result<ExitCode> {
     } = loaded;
     let stops = stops(Signals::take()?)?;
     let _guard = log::start(config.log)?;
+    let asked = config.operators.clone();
     for fault in warnings.iter() {
         warn!("{}", fault.text());
     }
@@ -61,9 +64,37 @@ fn serve(loaded: Loaded) -> io::Result<ExitCode> {
             return Ok(ExitCode::from(FAILED));
         }
     };
+    let _control = match operators(&asked, &app) {
+        Ok(control) => control,
+        Err(error) => {
+            error!("{error}");
+            return Ok(ExitCode::from(FAILED));
+        }
+    };
     match until_stopped(&mut app, &stops) {
         Some(code) => Ok(code),
         None => Ok(drain(&mut app, &stops)),
+    }
+}
+
+/// Listens for operators, as they are wanted. That the usual place is not to be had is no reason not
+/// to serve.
+fn operators(asked: &ControlConfig, app: &App) -> Result<Option<Control>, SocketError> {
+    if !asked.enabled {
+        return Ok(None);
+    }
+    let usual = || Folders::of_process().to_serve();
+    let path = asked.path.clone().unwrap_or_else(usual);
+    match Control::start(&path, app.desk()) {
+        Ok(control) => {
+            info!(path = %control.path().display(), "operators are listened to");
+            Ok(Some(control))
+        }
+        Err(error) if asked.path.is_none() => {
+            warn!("{error}; `control.path` names another");
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

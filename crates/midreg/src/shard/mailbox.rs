@@ -13,9 +13,11 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use engine::{Flow, Policy, ShardId, Voucher};
+use engine::command::Answer;
+use engine::{Command, Flow, Policy, ShardId, Voucher};
 
 use super::report::Report;
+use super::watch::Watch;
 use crate::net::epoll::Bell;
 
 /// Most messages in a lane; a parcel that finds the lane empty fits always.
@@ -51,6 +53,10 @@ pub enum Control {
     Policy(Arc<Policy>),
     /// The network refused a destination; the datagram may have been any shard's.
     Refused(Flow),
+    /// Carry a command out, and answer it.
+    Command(Command, SyncSender<Answer>),
+    /// Show the messages of an AoR.
+    Watch(Watch),
     /// Tell how things stand.
     Report(SyncSender<Report>),
     /// Take no more requests, and end when all that is under way is done or at the instant given.

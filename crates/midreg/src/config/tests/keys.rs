@@ -198,6 +198,10 @@ pub(super) const PROBES: &[Probe] = &[
     ("log.format", "\"json\"", |c| {
         c.log.format == LogFormat::Json
     }),
+    ("control.enabled", "false", |c| !c.operators.enabled),
+    ("control.path", "\"/run/midreg/m.sock\"", |c| {
+        c.operators.path.as_deref() == Some(Path::new("/run/midreg/m.sock"))
+    }),
     ("domain.name", "\"Other.Example\"", |c| {
         &*c.domains[0].0 == "other.example"
     }),
@@ -324,6 +328,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("[limits]", &[]),
     ("[security]", &[]),
     ("[log]", &[]),
+    ("[control]", &[]),
     ("[[domain]]", &["name = \"example.org\""]),
     ("[domain.registration]", &[]),
     ("[domain.calls]", &[]),
