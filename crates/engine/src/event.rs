@@ -258,8 +258,10 @@ pub enum Outcome {
     Challenged,
     /// The main registrar was asked and has not answered.
     Asked,
-    /// It was accepted, by the main registrar or by proof that was had here.
+    /// The main registrar accepted it.
     Accepted,
+    /// It was proved and registered here.
+    Registered,
     /// The main registrar challenged it.
     ChallengedUpstream,
     /// The main registrar refused it.

@@ -26,7 +26,7 @@ pub(super) fn decided(
         Decision::Absorb { grant, .. } => (*grant, Outcome::Answered),
         Decision::Replay | Decision::Answer | Decision::Leave => (0, Outcome::Answered),
         Decision::Forward(_) => (0, Outcome::Asked),
-        Decision::Register(_) => (0, Outcome::Accepted),
+        Decision::Register(_) => (0, Outcome::Registered),
         Decision::Challenge(..) => (0, Outcome::Challenged),
         Decision::Reject(refusal) => {
             refused_here(core, now, request.aor_hash, request.flow, refusal);
@@ -72,7 +72,7 @@ pub(super) fn registered(
     row: Row,
 ) {
     for id in devices.iter().flatten() {
-        conclude(core, now, (aor, *id), (row, Outcome::Accepted));
+        conclude(core, now, (aor, *id), (row, Outcome::Registered));
     }
 }
 
@@ -147,7 +147,7 @@ fn conclude(
         return;
     };
     let granted = match outcome {
-        Outcome::Accepted => held.granted,
+        Outcome::Accepted | Outcome::Registered => held.granted,
         _ => 0,
     };
     let newest = held.history.first();
@@ -171,12 +171,12 @@ fn conclude(
     }
 }
 
-/// Whether the outcome of a decision is still to be told: that of a question, or the grant of an
-/// acceptance.
+/// Whether the outcome of a decision is still to be told: that of a question, or what was granted
+/// here.
 fn is_open(trace: &Trace) -> bool {
     match trace.outcome {
         Outcome::Asked => true,
-        Outcome::Accepted => trace.granted_quads == 0,
+        Outcome::Registered => trace.granted_quads == 0,
         _ => false,
     }
 }

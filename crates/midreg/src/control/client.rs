@@ -105,7 +105,10 @@ impl fmt::Display for ClientError {
             }
             Self::Broken(error) => write!(f, "the connection to midreg broke: {error}"),
             Self::Strange(error) => {
-                write!(f, "midreg's answer is not understood; is it of another version? ({error})")
+                write!(
+                    f,
+                    "midreg's answer is not understood; is it of another version? ({error})"
+                )
             }
             Self::Refused(refusal) => f.write_str(&refusal.message),
         }

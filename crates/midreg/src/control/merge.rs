@@ -3,8 +3,8 @@
 use engine::command::NodeView;
 use engine::{DropReason, Row};
 
-use super::wire::{Explained, Node, Status};
 use super::views;
+use super::wire::{Explained, Node, Status};
 use crate::shard::report::Report;
 
 /// The figures of all shards in words; those of the process are left to the caller.
@@ -136,7 +136,13 @@ mod tests {
         report.counters.decided(Row::D13);
         report.tally.truncated = 2;
         let status = status(&report);
-        assert_eq!(status.decisions.into_iter().collect::<Vec<_>>(), [("D13".to_owned(), 1)]);
-        assert_eq!(status.dropped.into_iter().collect::<Vec<_>>(), [("truncated".to_owned(), 2)]);
+        assert_eq!(
+            status.decisions.into_iter().collect::<Vec<_>>(),
+            [("D13".to_owned(), 1)]
+        );
+        assert_eq!(
+            status.dropped.into_iter().collect::<Vec<_>>(),
+            [("truncated".to_owned(), 2)]
+        );
     }
 }

@@ -18,6 +18,7 @@ pub mod place;
 mod server;
 mod session;
 mod socket;
+pub mod story;
 mod views;
 pub mod wire;
 

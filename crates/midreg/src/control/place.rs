@@ -24,7 +24,10 @@ impl Folders {
     /// Those of this process.
     #[must_use]
     pub fn of_process() -> Self {
-        Self::told(env::var_os("RUNTIME_DIRECTORY"), env::var_os("XDG_RUNTIME_DIR"))
+        Self::told(
+            env::var_os("RUNTIME_DIRECTORY"),
+            env::var_os("XDG_RUNTIME_DIR"),
+        )
     }
 
     fn told(service: Option<OsString>, user: Option<OsString>) -> Self {

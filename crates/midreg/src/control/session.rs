@@ -8,8 +8,8 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 
 use serde::Serialize;
 
-use super::desk::Desk;
 use super::answer::{self, Answered};
+use super::desk::Desk;
 use super::limits;
 use super::wire::{Code, Refusal, Request, Response, Sighting, Watched};
 use crate::shard::watch::{Direction, Seen, Watch};

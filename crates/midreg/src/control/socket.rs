@@ -62,7 +62,9 @@ impl Socket {
             trouble,
         };
         let system = |what| move |error| fail(Trouble::System(what, error));
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         if !folder.exists() {
             let made = DirBuilder::new().mode(0o755).create(folder);

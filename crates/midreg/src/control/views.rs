@@ -5,6 +5,7 @@ use engine::command::{
     RefusalRecord, Refuser, Warning,
 };
 use engine::event::{self, Outcome};
+use engine::policy::Mode;
 use engine::{CallEnd, CallRecord, HungUpBy, NodeId};
 
 use super::wire;
@@ -23,7 +24,8 @@ pub(super) fn contact(view: BindingView) -> wire::Contact {
         granted: view.granted,
         expires_in: view.expires_in,
         proved_ago: view.proved,
-        lease: lease(view.lease, view.lease_left),
+        mode: mode_name(view.lease.mode).to_owned(),
+        lease: (view.lease.mode != Mode::Standalone).then(|| lease(view.lease, view.lease_left)),
         history: view.history.iter().map(decision).collect(),
     }
 }
@@ -36,7 +38,6 @@ fn lease(view: LeaseView, left: u32) -> wire::Lease {
         LeaseStanding::NodeGone => "node-gone",
     };
     wire::Lease {
-        mode: mode_name(view.mode).to_owned(),
         granted: view.granted,
         left,
         usable: view.usable,
@@ -53,6 +54,7 @@ fn decision(told: &event::Explained) -> wire::Decision {
         Outcome::Challenged => "challenged",
         Outcome::Asked => "asked",
         Outcome::Accepted => "accepted",
+        Outcome::Registered => "registered",
         Outcome::ChallengedUpstream => "challenged-upstream",
         Outcome::RefusedUpstream => "refused-upstream",
         Outcome::Unanswered => "unanswered",

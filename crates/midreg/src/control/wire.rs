@@ -198,8 +198,10 @@ pub struct Contact {
     pub expires_in: u32,
     /// Seconds since it was proved last.
     pub proved_ago: u32,
-    /// What the main registrar has granted for it.
-    pub lease: Lease,
+    /// The mode in which it was registered.
+    pub mode: String,
+    /// What the main registrar has granted for it; none where there is no main registrar.
+    pub lease: Option<Lease>,
     /// The last decisions about it, newest first.
     pub history: Vec<Decision>,
 }
@@ -207,8 +209,6 @@ pub struct Contact {
 /// What the main registrar has granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// The mode in which it was asked for.
-    pub mode: String,
     /// Lifetime granted.
     pub granted: u32,
     /// Seconds of it that are left.
@@ -231,7 +231,7 @@ pub struct Decision {
     pub at: u64,
     /// The row of the decision table.
     pub row: String,
-    /// What came of it: `answered`, `refused`, `challenged`, `asked`, `accepted`,
+    /// What came of it: `answered`, `refused`, `challenged`, `asked`, `accepted`, `registered`,
     /// `challenged-upstream`, `refused-upstream` or `unanswered`.
     pub outcome: String,
     /// What was granted, to within 4 s; 0 for nothing.

@@ -10,8 +10,8 @@ use std::sync::mpsc::SyncSender;
 
 use engine::command::{Answer, Reply};
 use engine::{
-    Command, Datagram, Engine, Flow, Input, Mono, Now, Outbox, Output, Policy, ShardId, TransportError,
-    Voucher,
+    Command, Datagram, Engine, Flow, Input, Mono, Now, Outbox, Output, Policy, ShardId,
+    TransportError, Voucher,
 };
 
 use super::ports::Ports;

@@ -69,7 +69,8 @@ impl Watches {
 
     /// One more. Whoever names no AoR sees nothing.
     pub(super) fn add(&mut self, watch: Watch) {
-        self.list.retain(|(other, _)| other.missed.strong_count() > 0);
+        self.list
+            .retain(|(other, _)| other.missed.strong_count() > 0);
         if let Some(concern) = Concern::with(&self.policy, &watch.aor) {
             self.list.push((watch, concern));
         }
