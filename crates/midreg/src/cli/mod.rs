@@ -2,10 +2,14 @@
 
 mod calls;
 mod check;
+mod completions;
 mod contacts;
 mod demo;
 mod explain;
 mod kick;
+mod ladder;
+mod man;
+mod pcap;
 mod remote;
 mod resync;
 mod run;
@@ -13,6 +17,7 @@ mod schema;
 mod status;
 mod table;
 mod top;
+mod trace;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -66,6 +71,12 @@ enum Command {
     Resync(resync::Options),
     /// Show what a midreg that runs is doing, again and again.
     Top(top::Options),
+    /// Show the messages from and to a user, live.
+    Trace(trace::Options),
+    /// Print completions for a shell.
+    Completions(completions::Options),
+    /// Print manual pages.
+    Man(man::Options),
 }
 
 /// Where the configuration comes from.
@@ -107,6 +118,9 @@ pub fn main() -> ExitCode {
         Command::Calls(options) => remote::end(calls::calls(&options)),
         Command::Resync(options) => remote::end(resync::resync(&options)),
         Command::Top(options) => remote::end(top::top(&options)),
+        Command::Trace(options) => remote::end(trace::trace(&options)),
+        Command::Completions(options) => remote::end(completions::completions(&options)),
+        Command::Man(options) => remote::end(man::man(&options)),
     }
 }
 

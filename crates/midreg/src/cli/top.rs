@@ -187,7 +187,7 @@ fn interval(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "at least 100ms is wanted, such as 2s".to_owned())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).ok_or_else(|| "a time is wanted, such as 30s or 5m".to_owned())
 }
 
