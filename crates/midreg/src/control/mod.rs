@@ -24,3 +24,6 @@ pub mod wire;
 
 pub use server::Control;
 pub use socket::SocketError;
+
+#[cfg(test)]
+mod tests;

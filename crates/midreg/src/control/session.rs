@@ -88,10 +88,6 @@ fn say<T: Serialize>(mut stream: &UnixStream, response: &Response<T>) -> io::Res
 
 /// Shows what happens to an AoR until the client goes.
 fn watch(stream: &UnixStream, desk: &Desk, aor: &str) -> io::Result<()> {
-    let watching = match answer::watching(desk, aor) {
-        Ok(watching) => watching,
-        Err(refusal) => return say(stream, &Answered::Error(refusal)),
-    };
     let missed = Arc::new(AtomicU64::new(0));
     let (queue, seen) = sync_channel(limits::WATCHED);
     desk.watch(|| Watch {
@@ -100,7 +96,11 @@ fn watch(stream: &UnixStream, desk: &Desk, aor: &str) -> io::Result<()> {
         missed: Arc::downgrade(&missed),
     });
     drop(queue);
-    say(stream, &Response::Ok(watching))?;
+    // Asked after they were told to show what happens: whoever answers does so.
+    match answer::watching(desk, aor) {
+        Ok(watching) => say(stream, &Response::Ok(watching))?,
+        Err(refusal) => return say(stream, &Answered::Error(refusal)),
+    }
     loop {
         let shown = match seen.recv_timeout(limits::IDLE) {
             Ok(seen) => Watched::Datagram(sighting(desk, &seen)),

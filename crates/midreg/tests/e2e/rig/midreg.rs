@@ -1,7 +1,7 @@
 //! `Midreg`: the program under test.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -10,6 +10,9 @@ use super::{PROMPT, Port};
 
 /// Exit code of a program that does not like its configuration.
 const BAD_CONFIG: i32 = 2;
+
+/// Exit code of a program that something fails.
+const FAILED: i32 = 1;
 
 /// How registrations relate to the main registrar's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +30,7 @@ pub(crate) enum Mode {
 pub(crate) struct Midreg {
     port: Port,
     process: Process,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Midreg {
@@ -62,9 +65,21 @@ impl Midreg {
     /// # Panics
     /// If it goes on, or ends for another reason than its configuration.
     pub(crate) fn refuses_alone(settings: &[&str]) -> Vec<String> {
+        Self::ends_alone(BAD_CONFIG, settings)
+    }
+
+    /// The same of one that cannot have what it was configured to.
+    ///
+    /// # Panics
+    /// If it goes on, or ends for another reason.
+    pub(crate) fn fails_alone(settings: &[&str]) -> Vec<String> {
+        Self::ends_alone(FAILED, settings)
+    }
+
+    fn ends_alone(code: i32, settings: &[&str]) -> Vec<String> {
         let (port, directory) = (Port::reserve(), directory());
         let (status, lines) = run(&port, &directory, &[], settings).finish(PROMPT);
-        assert_eq!(status.code(), Some(BAD_CONFIG), "{lines:?}");
+        assert_eq!(status.code(), Some(code), "{lines:?}");
         lines
     }
 
@@ -74,19 +89,30 @@ impl Midreg {
         process.wait_for("it is ready", PROMPT, |lines| {
             lines
                 .iter()
-                .any(|line| line.contains("ready"))
+                .any(|line| line.contains("operators are listened to"))
                 .then_some(())
         });
         Self {
             port,
             process,
-            _directory: directory,
+            directory,
         }
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.port.address()
+    }
+
+    /// Its control socket.
+    pub(crate) fn control(&self) -> PathBuf {
+        control(&self.directory)
+    }
+
+    /// Ends it on the spot. What it leaves behind is in the directory that is handed back.
+    pub(crate) fn kill(self) -> TempDir {
+        self.process.kill();
+        self.directory
     }
 
     /// What it has written so far.
@@ -99,6 +125,10 @@ fn directory() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
+fn control(directory: &TempDir) -> PathBuf {
+    directory.path().join("control.sock")
+}
+
 fn run(port: &Port, directory: &TempDir, options: &[&str], settings: &[&str]) -> Process {
     let listen = format!("udp://{}", port.address());
     let mut arguments = vec!["run", "--listen", &listen];
@@ -109,6 +139,13 @@ fn run(port: &Port, directory: &TempDir, options: &[&str], settings: &[&str]) ->
         .any(|setting| setting.starts_with("registration.min_expires="))
     {
         arguments.extend(["--set", "registration.min_expires=1"]);
+    }
+    let control = format!("control.path={}", control(directory).display());
+    if !settings
+        .iter()
+        .any(|setting| setting.starts_with("control."))
+    {
+        arguments.extend(["--set", &control]);
     }
     arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
     Process::start(

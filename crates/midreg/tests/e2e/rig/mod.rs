@@ -7,6 +7,7 @@
 mod baresip;
 mod kamailio;
 mod midreg;
+mod operator;
 mod phone;
 mod port;
 mod process;
@@ -19,6 +20,7 @@ mod wire;
 pub(crate) use baresip::Baresip;
 pub(crate) use kamailio::{Kamailio, RegisterSeen, Settings, Verdict, WrongPassword};
 pub(crate) use midreg::{Midreg, Mode};
+pub(crate) use operator::{Operator, Told};
 pub(crate) use phone::Phone;
 pub(crate) use port::Port;
 pub(crate) use reply::Reply;
