@@ -188,22 +188,41 @@ fn calls_tells_what_became_of_a_call() {
     let midreg = Midreg::alone(&[ANYBODY]);
     let operator = Operator::of(&midreg);
     assert_eq!(operator.ask(&["calls"]).code, 1);
-    let mut bob = Phone::of("bob");
-    bob.ask(&bob.contact(60), 200, midreg.address());
-    let caller = UdpSocket::bind("127.0.0.1:0").expect("a port");
-    caller.set_read_timeout(Some(PROMPT)).expect("set");
-    register(&caller, midreg.address());
-    // Nobody of that name is here.
-    let refusal = request(&caller, "INVITE", "carol", midreg.address());
-    assert!(refusal.starts_with("SIP/2.0 404"), "{refusal}");
+    let [caller, callee] = ["alice", "bob"].map(|user| {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        socket.set_read_timeout(Some(PROMPT)).expect("set");
+        send(
+            &socket,
+            &request(&socket, "REGISTER", [user; 2]),
+            midreg.address(),
+        );
+        let answer = final_answer(&socket);
+        assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
+        socket
+    });
+    let invite = request(&caller, "INVITE", ["alice", "bob"]);
+    send(&caller, &invite, midreg.address());
+    let (invite, way) = hear(&callee);
+    assert!(invite.starts_with("INVITE "), "{invite}");
+    send(&callee, &busy(&invite), way);
+    let answer = final_answer(&caller);
+    assert!(answer.starts_with("SIP/2.0 486"), "{answer}");
 
     let told = operator.ask(&["calls", &alice()]);
     told.good();
-    lists(&told, &["called sip:carol@example.test", "404"]);
+    lists(
+        &told,
+        &[
+            "sip:alice@example.test called sip:bob@example.test",
+            "one place tried, refused with 486",
+        ],
+    );
     let facts = operator.ask(&["calls", "--json"]).json();
     assert_eq!(facts.len(), 1);
-    assert_eq!(facts[0]["status"], 404);
-    assert_eq!(operator.ask(&["calls", "bob@example.test"]).code, 1);
+    assert_eq!(facts[0]["status"], 486);
+    operator.ask(&["calls", "bob@example.test"]).good();
+    assert_eq!(operator.ask(&["calls", "carol@example.test"]).code, 1);
+    lists(&operator.ask(&["explain", &alice()]), &["The last calls:"]);
 }
 
 #[test]
@@ -340,32 +359,51 @@ fn shells_and_readers_are_served_without_a_midreg() {
     assert_eq!(Operator::ask_unguided(&["man", "nonsense"]).code, 2);
 }
 
-/// alice registers from this socket.
-fn register(socket: &UdpSocket, server: SocketAddr) {
-    let answer = request(socket, "REGISTER", "alice", server);
-    assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
-}
-
-/// Sends a request of alice and returns the final answer.
-fn request(socket: &UdpSocket, method: &str, to: &str, server: SocketAddr) -> String {
+/// A request of the first user to the second.
+fn request(socket: &UdpSocket, method: &str, [from, to]: [&str; 2]) -> String {
     let local = socket.local_addr().expect("bound");
     let target = match method {
         "REGISTER" => format!("sip:{DOMAIN}"),
         _ => format!("sip:{to}@{DOMAIN}"),
     };
-    let text = format!(
+    format!(
         "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};rport;branch=z9hG4bK-{method}\r\n\
-         Max-Forwards: 70\r\nFrom: <sip:alice@{DOMAIN}>;tag=1\r\nTo: <sip:{to}@{DOMAIN}>\r\n\
-         Call-ID: {method}-{local}\r\nCSeq: 1 {method}\r\nContact: <sip:alice@{local}>\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:{from}@{DOMAIN}>;tag=1\r\nTo: <sip:{to}@{DOMAIN}>\r\n\
+         Call-ID: {method}-{local}\r\nCSeq: 1 {method}\r\nContact: <sip:{from}@{local}>\r\n\
          Expires: 60\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+/// Who is called is busy.
+fn busy(invite: &str) -> String {
+    let kept = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+    let lines = invite
+        .lines()
+        .filter(|line| kept.iter().any(|name| line.starts_with(name)));
+    let lines: String = lines.map(|line| format!("{line}\r\n")).collect();
+    let lines = lines.replacen(
+        &format!("To: <sip:bob@{DOMAIN}>"),
+        &format!("To: <sip:bob@{DOMAIN}>;tag=2"),
+        1,
     );
-    socket.send_to(text.as_bytes(), server).expect("sent");
+    format!("SIP/2.0 486 Busy Here\r\n{lines}Content-Length: 0\r\n\r\n")
+}
+
+fn send(socket: &UdpSocket, text: &str, to: SocketAddr) {
+    socket.send_to(text.as_bytes(), to).expect("sent");
+}
+
+fn hear(socket: &UdpSocket) -> (String, SocketAddr) {
     let mut buffer = [0; 4096];
-    loop {
-        let (length, _) = socket.recv_from(&mut buffer).expect("an answer");
-        let answer = String::from_utf8_lossy(&buffer[..length]).into_owned();
-        if !answer.starts_with("SIP/2.0 1") {
-            return answer;
-        }
-    }
+    let (length, from) = socket.recv_from(&mut buffer).expect("a message");
+    (
+        String::from_utf8_lossy(&buffer[..length]).into_owned(),
+        from,
+    )
+}
+
+fn final_answer(socket: &UdpSocket) -> String {
+    let mut answers = std::iter::from_fn(|| Some(hear(socket).0));
+    let last = answers.find(|answer| !answer.starts_with("SIP/2.0 1"));
+    last.expect("an answer")
 }
