@@ -254,6 +254,11 @@ fn commit(
         let lease = lease(core, verdict, (wanted, *binding))?;
         if wanted.is_removal() || lease.granted == 0 {
             plan.leave(core, *binding);
+            // A shared lease is looked at as a whole.
+            let renewed = verdict.asking.renewed.contains(binding) && !lease.terms.is_shared();
+            if renewed && lease.granted > 0 {
+                plan.give_back(*binding, lease);
+            }
             continue;
         }
         plan.register(registration(core, now, verdict, (wanted, *binding), lease)?);

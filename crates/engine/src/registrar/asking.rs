@@ -21,14 +21,24 @@ use crate::registrar::rename::Rename;
 use crate::registrar::request::{Credentials, RegisterRequest, Wanted};
 use crate::registrar::{claims, identity, proof, spending};
 
-/// Sends an arrival; the lifetime asked for, or `None` when it could not be sent.
+/// What went upstream.
+pub(super) struct Said {
+    /// Lifetime asked for; 0 ends a shared lease.
+    pub(super) lifetime: Seconds,
+    /// What the main registrar was given to check.
+    pub(super) evidence: Evidence,
+    /// Devices that were renewed, whatever their request wanted.
+    pub(super) renewed: SmallVec<[BindingId; 2]>,
+}
+
+/// Sends an arrival; what was said, or `None` when it could not be sent.
 pub(super) fn try_to_ask(
     core: &mut Core,
     now: Now,
     id: ConversationId,
     (arrival, leg): (&Arrival, &Leg),
     out: &mut Outbox,
-) -> Option<(Seconds, Evidence)> {
+) -> Option<Said> {
     let message = Message::parse(&arrival.bytes).ok()?;
     // What was sound when it came may offend against a policy that came since.
     let request = reread(core, &message, arrival.flow).filter(|r| is_of(core, id, r))?;
@@ -46,7 +56,7 @@ pub(super) fn try_to_ask(
         true => bound(core, id),
         false => SmallVec::new(),
     };
-    let asked = match bound.is_empty() && ends_lease(core, id, &request) {
+    let lifetime = match bound.is_empty() && ends_lease(core, id, &request) {
         true => 0,
         false => lifetime(core, node, &request),
     };
@@ -61,7 +71,7 @@ pub(super) fn try_to_ask(
         hop: &hop,
         address: Address::new(&policy, &core.keys, terms, &request.aor),
         came_by: arrival.flow,
-        voice: voice(core, conversation, asked),
+        voice: voice(core, conversation, lifetime),
         bindings: &bindings,
         replaced: &replaced,
         removals: match anew {
@@ -87,7 +97,11 @@ pub(super) fn try_to_ask(
         out,
     )
     .ok()?;
-    Some((asked, evidence))
+    Some(Said {
+        lifetime,
+        evidence,
+        renewed: bound,
+    })
 }
 
 /// Whose request it is to the main registrar.

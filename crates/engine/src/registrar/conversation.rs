@@ -161,6 +161,9 @@ pub(crate) struct Asking {
     pub(crate) asked: Seconds,
     /// What the main registrar was given to check.
     pub(crate) evidence: Evidence,
+    /// Devices that were renewed although they may want to leave, because nobody has been asked for
+    /// proof: where it is accepted all the same, they are still held.
+    pub(crate) renewed: SmallVec<[BindingId; 2]>,
     /// Which try it is.
     pub(crate) leg: Leg,
     /// New devices that R18 counts while it is under way: none of a stranger's.

@@ -101,7 +101,7 @@ pub(super) fn ask(
     leg: Leg,
     out: &mut Outbox,
 ) {
-    let Some((asked, evidence)) = asking::try_to_ask(core, now, id, (&arrival, &leg), out) else {
+    let Some(said) = asking::try_to_ask(core, now, id, (&arrival, &leg), out) else {
         give_up(core, now, &arrival, out);
         return finish(core, now, id, out);
     };
@@ -124,8 +124,9 @@ pub(super) fn ask(
         arrival,
         terms: conversation.terms,
         settings: core.settings.present(),
-        asked,
-        evidence,
+        asked: said.lifetime,
+        evidence: said.evidence,
+        renewed: said.renewed,
         leg,
         newcomers,
         standing: Standing::Good,

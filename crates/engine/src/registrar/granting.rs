@@ -26,6 +26,8 @@ use crate::registrar::{settlement, supersession};
 pub(super) struct Plan {
     changes: Vec<Change>,
     gone: SmallVec<[BindingId; 1]>,
+    /// Those of them that the main registrar was not told of and has renewed.
+    renewed: SmallVec<[(BindingId, Lease); 1]>,
     /// The lease that the AoR's devices share, as it is now.
     shared: Option<Lease>,
 }
@@ -43,6 +45,11 @@ impl Plan {
             self.changes
                 .push(Change::of(binding, Op::Remove { binding, cause }));
         }
+    }
+
+    /// The main registrar holds one that is gone here, on this lease.
+    pub(super) fn give_back(&mut self, binding: BindingId, lease: Lease) {
+        self.renewed.push((binding, lease));
     }
 
     fn is_about(&self, binding: BindingId) -> bool {
@@ -224,6 +231,7 @@ pub(super) fn apply(
     let Plan {
         changes,
         gone,
+        renewed,
         shared,
     } = plan;
     for change in &changes {
@@ -254,6 +262,20 @@ pub(super) fn apply(
             true => Hold::Reserved(Box::default()),
             false => Hold::Committed,
         };
+    }
+    for (binding, lease) in renewed {
+        let left = removed.iter().find(|left| left.id == binding);
+        let claim = conversation
+            .claims
+            .iter_mut()
+            .find(|c| c.binding == binding);
+        if let (Some(left), Some(claim)) = (left, claim) {
+            let departed = Binding {
+                lease,
+                ..(**left).clone()
+            };
+            claim.hold = Hold::Departed(Box::new(departed));
+        }
     }
     if let Some(lease) = shared {
         settlement::settle_shared(core, now, verdict.id, (lease, removed), out);
