@@ -2,7 +2,7 @@
 
 use engine::command::Totals;
 use engine::policy::Mode;
-use midreg_sim::{Challenges, Phone, World, policy};
+use midreg_sim::{Challenges, Phone, Rig, StoreMode, World, policy};
 
 const ALICE: &str = "alice@example.org";
 
@@ -28,4 +28,30 @@ fn r8_a_farewell_from_elsewhere_that_nobody_doubts_ends_the_lease_as_well() {
         world.wait(40);
         assert_eq!(world.rig.totals(), Totals::default(), "{mode:?}");
     }
+}
+
+#[test]
+fn a_promise_that_was_held_too_long_is_not_sent_whatever_else_is_given_back() {
+    let mut world = World::contact();
+    let mut alice = Phone::new("alice", "198.51.100.7:5062")
+        .with_contacts(&["sip:a@198.51.100.7:5062", "sip:b@198.51.100.7:5062"]);
+    world.registered(&mut alice);
+    let farewell = alice.unregister_some(&[1]);
+    assert_eq!(world.exchange(&alice, &farewell).status(), 401);
+    alice.contact_params = ";q=0.5".to_owned();
+    let first = alice.register_some(&[0]);
+    let challenge = world.exchange(&alice, &first);
+    world.rig.set_store(StoreMode::Late);
+    let second = alice.answer(&challenge);
+    assert!(world.try_exchange(&alice, &second).is_none());
+    world.wait(10);
+    world.touch(Rig::catch_up);
+    let late = world.mail(alice.address);
+    assert!(late.is_empty(), "it says what was so ten seconds ago");
+    let again = world.exchange(&alice, &second);
+    assert!(
+        again.promised(alice.contact()).is_some(),
+        "{}",
+        again.text()
+    );
 }
