@@ -1,8 +1,10 @@
 //! Meetings of several troubles that only long sweeps of stories came upon, told one by one.
 
+use core::time::Duration;
+
 use engine::command::Totals;
 use engine::policy::Mode;
-use midreg_sim::{Challenges, Phone, Rig, StoreMode, World, policy};
+use midreg_sim::{Challenges, Conditions, Link, Phone, Rig, StoreMode, World, policy};
 
 const ALICE: &str = "alice@example.org";
 
@@ -54,4 +56,26 @@ fn a_promise_that_was_held_too_long_is_not_sent_whatever_else_is_given_back() {
         "{}",
         again.text()
     );
+}
+
+#[test]
+fn r8_a_star_that_was_accepted_holds_although_its_device_has_left_since() {
+    for mode in [Mode::Contact, Mode::Aor] {
+        let (mut world, mut alice) = open(mode);
+        let mut desk = Phone::new("alice", "198.51.100.20:5062");
+        world.registered(&mut desk);
+        let slow = Conditions {
+            nearest: Duration::from_secs(1),
+            farthest: Duration::from_secs(1),
+            ..Conditions::PERFECT
+        };
+        world.network().set_link(Link::Upstream, slow);
+        let star = alice.unregister_all();
+        world.send(alice.address, &star);
+        let farewell = alice.unregister();
+        world.send(alice.address, &farewell);
+        world.wait(20);
+        assert!(world.held(ALICE).is_empty(), "{mode:?}");
+        assert!(world.bound(ALICE).is_empty(), "{mode:?}");
+    }
 }

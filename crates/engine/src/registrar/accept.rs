@@ -96,11 +96,13 @@ pub(super) fn on_accepted(
     confirm(core, now, &verdict, seq, out);
 }
 
-/// R8: an acceptance of what its device has taken back meanwhile.
+/// R8: an acceptance of what its device has taken back meanwhile. A `Contact: *` is in nobody's way:
+/// it took back more.
 fn overtaken(core: &Core, now: Now, verdict: &Verdict<'_, '_>) -> Option<Refusal> {
     let request = verdict.request;
     let stones = &core.tombstones;
     let left = !verdict.asking.terms.is_proxied()
+        && !matches!(request.wish, Wish::RemoveAll)
         && !core.seeded.is(Defect::IgnoreTombstone)
         && stones.is_overtaken(now.mono, request.aor_hash, request.stamp);
     left.then(|| Refusal {
