@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use engine::command::Totals;
+use engine::command::{BindingView, Totals};
 use engine::policy::Mode;
 use midreg_sim::{Challenges, Conditions, Link, Phone, Rig, StoreMode, World, policy};
 
@@ -78,4 +78,31 @@ fn r8_a_star_that_was_accepted_holds_although_its_device_has_left_since() {
         assert!(world.held(ALICE).is_empty(), "{mode:?}");
         assert!(world.bound(ALICE).is_empty(), "{mode:?}");
     }
+}
+
+#[test]
+fn r4_a_shared_lease_that_is_shortened_is_shorter_for_those_whom_the_store_lost_as_well() {
+    let mut world = World::new(policy::aor());
+    let mut alice = Phone::new("alice", "198.51.100.7:5062");
+    let mut desk = Phone::new("alice", "198.51.100.20:5062");
+    world.registered(&mut alice);
+    world.registered(&mut desk);
+    let star = alice.unregister_all();
+    let challenge = world.exchange(&alice, &star);
+    let _ = alice.answer(&challenge);
+    world.rig.set_store(StoreMode::Failing);
+    desk.move_to("198.51.100.21:5062");
+    assert_eq!(world.register(&mut desk).status(), 503);
+    // The challenge that it answers is that of the star: it speaks where that did.
+    alice.move_to("198.51.100.8:5062");
+    let moved = alice.register_with_credentials();
+    assert_eq!(world.exchange(&alice, &moved).status(), 503);
+    world.main().personality.longest = 60;
+    assert_eq!(world.register(&mut desk).status(), 503);
+    let end = world.now().plus_seconds(60);
+    let bindings = world.rig.bindings(ALICE);
+    assert_eq!(bindings.len(), 2);
+    // Counted from the beginning of time.
+    let shortened = |binding: &BindingView| u64::from(binding.lease_left) * 1000 <= end.0;
+    assert!(bindings.iter().all(shortened), "{bindings:#?}");
 }

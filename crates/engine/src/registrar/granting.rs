@@ -194,11 +194,11 @@ pub(super) fn share(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
         _ => lease,
     };
     for binding in core.table.bindings_of(hash) {
-        if binding.is_lost() || plan.is_about(binding.id) {
+        if plan.is_about(binding.id) {
             continue;
         }
         let whole = match binding.lease.id == lease.id {
-            true => !core.gate.is_durable(binding.pending),
+            true => !binding.is_lost() && !core.gate.is_durable(binding.pending),
             // Another lease that is the same Contact there is this one by now.
             false => {
                 let shared = lease.terms.is_shared() && binding.lease.terms.is_shared();
@@ -207,8 +207,10 @@ pub(super) fn share(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
             }
         };
         if whole {
+            // What the store has lost is its device's to bring again.
+            let epoch = if binding.is_lost() { 0 } else { lease.epoch };
             let row = Registration {
-                lease,
+                lease: Lease { epoch, ..lease },
                 ..binding.as_registered(&verdict.request.aor, hash)
             };
             plan.register(row);
