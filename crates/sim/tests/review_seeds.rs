@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use engine::command::{BindingView, Totals};
 use engine::policy::Mode;
-use midreg_sim::{Challenges, Conditions, Link, Phone, Rig, StoreMode, World, policy};
+use midreg_sim::{Challenges, Conditions, Link, Phone, Rig, StoreMode, Temper, World, policy};
 
 const ALICE: &str = "alice@example.org";
 
@@ -105,4 +105,43 @@ fn r4_a_shared_lease_that_is_shortened_is_shorter_for_those_whom_the_store_lost_
     // Counted from the beginning of time.
     let shortened = |binding: &BindingView| u64::from(binding.lease_left) * 1000 <= end.0;
     assert!(bindings.iter().all(shortened), "{bindings:#?}");
+}
+
+#[test]
+fn r11_who_was_never_bound_is_asked_anew_after_silence_as_well() {
+    let mut world = World::contact();
+    let mut alice = Phone::new("alice", "198.51.100.7:5062");
+    let query = alice.query();
+    let challenge = world.exchange(&alice, &query);
+    let _ = alice.answer(&challenge);
+    world.wait(33);
+    world.main().personality.temper = Temper::Mute;
+    for _ in 0..2 {
+        let bytes = alice.register_with_credentials();
+        world.send(alice.address, &bytes);
+        world.wait(4);
+    }
+    world.wait(20);
+    assert!(world.held(ALICE).is_empty(), "nobody was asked for proof");
+}
+
+#[test]
+fn r8_what_a_returning_device_was_granted_unheard_is_given_back_however_long_it_is() {
+    let mut world = World::contact();
+    world.main().personality.longest = 60;
+    let mut alice = Phone::new("alice", "198.51.100.7:5062");
+    world.registered(&mut alice);
+    let farewell = alice.unregister();
+    assert_eq!(world.exchange(&alice, &farewell).status(), 401);
+    world.main().personality.longest = 7200;
+    world.main().personality.temper = Temper::Mute;
+    let back = alice.register_with_credentials();
+    world.send(alice.address, &back);
+    world.wait(100);
+    assert_eq!(world.held(ALICE).len(), 1, "it came through");
+    world.main().personality.temper = Temper::Normal;
+    world.main().personality.challenges = Challenges::Never;
+    world.wait(320);
+    assert!(world.held(ALICE).is_empty());
+    assert_eq!(world.rig.totals(), Totals::default());
 }

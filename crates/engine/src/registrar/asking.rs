@@ -176,7 +176,11 @@ fn bound(core: &Core, id: ConversationId) -> SmallVec<[BindingId; 2]> {
 /// Whether a conversation is that of a device whose farewell was its own (R8).
 fn has_left(core: &Core, id: ConversationId) -> bool {
     let conversation = core.conversations.get(id);
-    conversation.is_some_and(|own| own.claims.iter().any(|c| c.hold.owed().is_some()))
+    let mut owed = conversation
+        .into_iter()
+        .flat_map(|own| &own.claims)
+        .filter_map(|claim| claim.hold.owed());
+    owed.any(|binding| !binding.is_phantom())
 }
 
 /// The node that a conversation speaks with: one that went down since is left, but not in the

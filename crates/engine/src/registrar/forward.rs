@@ -16,7 +16,9 @@ use crate::output::Outbox;
 use crate::peer::Door;
 use crate::registrar::answer::Delivery;
 use crate::registrar::class::Class;
-use crate::registrar::conversation::{Arrival, Asking, Claim, ConversationId, Hold, Leg, Phase};
+use crate::registrar::conversation::{
+    Arrival, Asking, Claim, ConversationId, Evidence, Hold, Leg, Phase,
+};
 use crate::registrar::decide::SelfProof;
 use crate::registrar::decision::{Decision, ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::heading::Heading;
@@ -181,7 +183,11 @@ pub(super) fn unanswered(
     if let Some(request) = reread(core, &message, asking.arrival.flow) {
         let lifetime = match asking.arrival.class {
             Class::SecondLeg | Class::Known => asking.asked,
-            Class::Stranger if lets_strangers_in(core, id) => asking.asked,
+            Class::Stranger
+                if asking.evidence == Evidence::Credentials || lets_strangers_in(core, id) =>
+            {
+                asking.asked
+            }
             Class::Stranger => asking.asked.min(limits::UNPROVED_RELEASE_LIFE),
         };
         release::undo(core, id, &request, now.mono.plus_seconds(lifetime));
