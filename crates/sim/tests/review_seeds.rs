@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use engine::command::{BindingView, Totals};
 use engine::policy::Mode;
+use midreg_sim::expect::{locally, patched};
 use midreg_sim::{Challenges, Conditions, Link, Phone, Rig, StoreMode, Temper, World, policy};
 
 const ALICE: &str = "alice@example.org";
@@ -15,6 +16,16 @@ fn open(mode: Mode) -> (World, Phone) {
     let mut alice = Phone::new("alice", "198.51.100.7:5062");
     world.registered(&mut alice);
     (world, alice)
+}
+
+/// The main registrar is a second away from now on.
+fn far_away(world: &mut World) {
+    let far = Conditions {
+        nearest: Duration::from_secs(1),
+        farthest: Duration::from_secs(1),
+        ..Conditions::PERFECT
+    };
+    world.network().set_link(Link::Upstream, far);
 }
 
 #[test]
@@ -64,12 +75,7 @@ fn r8_a_star_that_was_accepted_holds_although_its_device_has_left_since() {
         let (mut world, mut alice) = open(mode);
         let mut desk = Phone::new("alice", "198.51.100.20:5062");
         world.registered(&mut desk);
-        let slow = Conditions {
-            nearest: Duration::from_secs(1),
-            farthest: Duration::from_secs(1),
-            ..Conditions::PERFECT
-        };
-        world.network().set_link(Link::Upstream, slow);
+        far_away(&mut world);
         let star = alice.unregister_all();
         world.send(alice.address, &star);
         let farewell = alice.unregister();
@@ -144,4 +150,26 @@ fn r8_what_a_returning_device_was_granted_unheard_is_given_back_however_long_it_
     world.wait(320);
     assert!(world.held(ALICE).is_empty());
     assert_eq!(world.rig.totals(), Totals::default());
+}
+
+#[test]
+fn r11_an_old_request_is_old_although_its_device_has_another_call_id_since() {
+    for mode in [Mode::Contact, Mode::Aor] {
+        let (mut world, mut alice) = open(mode);
+        let overheard = alice.again();
+        let refresh = alice.register();
+        assert_eq!(locally(&mut world, &alice, &refresh).status(), 200);
+        far_away(&mut world);
+        let stranger = Phone::new("alice", "203.0.113.66:5062");
+        world.send(
+            stranger.address,
+            &patched(&overheard, "z9hG4bK", "z9hG4bKx"),
+        );
+        alice.reboot();
+        let anew = alice.register();
+        assert_eq!(locally(&mut world, &alice, &anew).status(), 200, "{mode:?}");
+        world.wait(5);
+        assert_eq!(world.mail(stranger.address)[0].status(), 400, "{mode:?}");
+        assert_eq!(world.rig.bindings(ALICE)[0].remote, alice.address);
+    }
 }

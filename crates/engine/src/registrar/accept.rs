@@ -20,6 +20,7 @@ use crate::registrar::decide::flows_match;
 use crate::registrar::decision::{ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::forward::{disown, give_up, is_of, reread};
 use crate::registrar::granting::{Plan, apply, lease, registration, share};
+use crate::registrar::order::Order;
 use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::{
     devices_of, forward, proof, quota, release, remove, reply, settlement, siblings,
@@ -125,12 +126,8 @@ fn untrusted(core: &mut Core, verdict: &Verdict<'_, '_>, out: &mut Outbox) -> Op
         policy.challenge == ChallengePolicy::Require,
         policy.registration.flow_match,
     );
-    let stale = devices_of(core, request).iter().flatten().any(|id| {
-        core.table.binding(*id).is_some_and(|binding| {
-            binding.stamp.call_id == request.stamp.call_id
-                && request.stamp.cseq < binding.stamp.cseq
-        })
-    });
+    let now = Order::of(core, request, &devices_of(core, request));
+    let stale = [asking.arrival.order, now].contains(&Order::Late);
     if stale && !core.seeded.is(Defect::CommitReplay) {
         return Some(Refusal {
             row: Row::D3,

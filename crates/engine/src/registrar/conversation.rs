@@ -17,6 +17,7 @@ use crate::limits;
 use crate::location::Binding;
 use crate::registrar::class::Class;
 use crate::registrar::decision::ForwardReason;
+use crate::registrar::order::Order;
 use crate::registrar::reconcile::Standing;
 use crate::registrar::terms::Terms;
 use crate::settings::SettingsId;
@@ -225,6 +226,8 @@ pub(crate) struct Arrival {
     pub(crate) turn: Turn,
     /// Whom it gives way to while it waits.
     pub(crate) class: Class,
+    /// Whether it came in its turn.
+    pub(crate) order: Order,
 }
 
 /// Whether others of its AoR wait for a request, and it for them.

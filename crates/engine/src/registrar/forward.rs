@@ -22,6 +22,7 @@ use crate::registrar::conversation::{
 use crate::registrar::decide::SelfProof;
 use crate::registrar::decision::{Decision, ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::heading::Heading;
+use crate::registrar::order::Order;
 use crate::registrar::reconcile::Standing;
 use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::terms::Terms;
@@ -56,6 +57,7 @@ pub(crate) fn start(
         reason,
         turn: joining::turn(core, request),
         class: Class::of(core, request),
+        order: Order::of(core, request, devices),
     };
     place(core, now, request, devices, arrival, out);
 }

@@ -25,6 +25,7 @@ mod identity;
 mod joining;
 mod local;
 mod newcomers;
+mod order;
 mod outage;
 mod outgoing;
 mod probe;
