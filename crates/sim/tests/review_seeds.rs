@@ -173,3 +173,25 @@ fn r11_an_old_request_is_old_although_its_device_has_another_call_id_since() {
         assert_eq!(world.rig.bindings(ALICE)[0].remote, alice.address);
     }
 }
+
+#[test]
+fn r6_a_cseq_never_falls_though_who_knew_it_is_gone_before_the_second_crash() {
+    let (mut world, _) = open(Mode::Contact);
+    let mut phone = Phone::new("bob", "198.51.100.8:5062")
+        .with_contacts(&["sip:a@198.51.100.8:5062", "sip:b@198.51.100.8:5062"]);
+    world.registered(&mut phone);
+    world.wait(200);
+    phone.contact_params = ";q=0.5".to_owned();
+    let one = phone.register_some(&[0]);
+    assert_eq!(world.exchange(&phone, &one).status(), 200);
+    world.crash(71);
+    // Its row is older, so its CSeq has leapt further.
+    let other = phone.unregister_some(&[1]);
+    assert_eq!(world.exchange(&phone, &other).status(), 200);
+    let highest = world.main().last().cseq();
+    world.crash(72);
+    phone.contact_params = ";q=0.6".to_owned();
+    let last = phone.register_some(&[0]);
+    assert_eq!(world.exchange(&phone, &last).status(), 200);
+    assert!(world.main().last().cseq() > highest);
+}
