@@ -195,3 +195,21 @@ fn r6_a_cseq_never_falls_though_who_knew_it_is_gone_before_the_second_crash() {
     assert_eq!(world.exchange(&phone, &last).status(), 200);
     assert!(world.main().last().cseq() > highest);
 }
+
+#[test]
+fn r3_a_phone_rings_once_though_its_requests_overtook_each_other() {
+    for mode in [Mode::Contact, Mode::Aor] {
+        let (mut world, _) = open(mode);
+        let mut phone = Phone::new("bob", "198.51.100.8:5062")
+            .with_contacts(&["sip:a@198.51.100.8:5062", "sip:b@198.51.100.8:5062"]);
+        world.registered(&mut phone);
+        let late = phone.register_some(&[1]);
+        phone.reboot();
+        let anew = phone.register_some(&[1]);
+        assert_eq!(world.exchange(&phone, &anew).status(), 200);
+        assert_eq!(world.exchange(&phone, &late).status(), 200);
+        assert_eq!(world.bound(&phone.aor()), [phone.contacts[1].clone()]);
+        world.wait(1);
+        assert_eq!(world.held(&phone.aor()).len(), 1, "{mode:?}");
+    }
+}

@@ -23,7 +23,7 @@ use crate::registrar::granting::{Plan, apply, lease, registration, share};
 use crate::registrar::order::Order;
 use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::{
-    devices_of, forward, proof, quota, release, remove, reply, settlement, siblings,
+    devices_of, doubles, forward, proof, quota, release, remove, reply, settlement, siblings,
 };
 
 /// What a 2xx is about, gathered for the steps below.
@@ -262,29 +262,18 @@ fn commit(
         }
         plan.register(registration(core, now, verdict, (wanted, *binding), lease)?);
     }
-    let doubles = doubles(core, request, &claims);
+    let mut doubles = doubles::of_devices(core, request, &claims);
     if verdict.asking.terms.is_shared() && !core.seeded.is(Defect::RenewOneOnly) {
         share(core, verdict, &mut plan);
     }
     let seq = apply(core, now, verdict, plan, out);
+    if !verdict.asking.terms.is_proxied() {
+        doubles.extend(doubles::of_places(core, request.aor_hash, &claims));
+    }
     let cause = RemovalCause::Evicted;
     remove(core, now, doubles.into_iter(), cause, out);
     evict(core, now, request, &claims, out);
     Some(seq)
-}
-
-/// Bindings that a device of this request got meanwhile by another: it has one only (R3).
-fn doubles(
-    core: &Core,
-    request: &RegisterRequest<'_>,
-    claims: &[BindingId],
-) -> SmallVec<[BindingId; 2]> {
-    devices_of(core, request)
-        .into_iter()
-        .zip(claims)
-        .filter_map(|(device, claim)| device.filter(|known| known != claim))
-        .filter(|known| !claims.contains(known))
-        .collect()
 }
 
 /// The addresses that the Contacts sent upstream carry.

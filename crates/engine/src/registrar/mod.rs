@@ -18,6 +18,7 @@ pub(crate) mod conversations;
 mod decide;
 pub mod decision;
 mod departure;
+mod doubles;
 mod forward;
 mod granting;
 pub(crate) mod heading;
