@@ -46,6 +46,8 @@ pub struct Shadow {
     /// Leases of which the last REGISTER found no answer, by handle, and when it was sent: the main
     /// registrar may have granted anything (R6).
     unanswered: BTreeMap<String, Mono>,
+    /// Call-IDs of leases that we asked to have ended ourselves, and were refused.
+    unreturned: BTreeSet<String>,
     /// The last REGISTER of a device, how many were absorbed before it, and when it came.
     latest: (String, u64, Mono),
 }
@@ -82,6 +84,9 @@ struct Sent {
     facts: Facts,
     at: Mono,
     answer: Option<u16>,
+    /// Whether nobody waits for its answer any more: its device was told something else meanwhile, or
+    /// the engine that asked is gone. What it says has nobody heard.
+    is_given_up: bool,
 }
 
 /// What a main registrar granted.
@@ -182,6 +187,13 @@ impl Shadow {
         self.unanswered.contains_key(handle)
     }
 
+    /// Whether what is held under a Call-ID is left to expire: we asked to have it ended, and were
+    /// refused.
+    #[must_use]
+    pub fn is_left_to_expire(&self, call_id: &str) -> bool {
+        self.unreturned.contains(call_id)
+    }
+
     /// Whether the last REGISTER of a device has this branch and was absorbed as a pure refresh
     /// (D13), at once.
     pub(super) fn was_absorbed(&self, branch: &str, sight: Sight<'_>) -> bool {
@@ -238,6 +250,7 @@ impl Shadow {
             facts: facts.clone(),
             at: now,
             answer: None,
+            is_given_up: false,
         };
         if let Some(leg) = &facts.leg {
             self.forwarded.insert(leg.clone(), facts.branch.clone());
@@ -261,7 +274,11 @@ impl Shadow {
             return;
         }
         sent.answer = Some(facts.status);
-        let late = now.0.saturating_sub(sent.at.0) >= PATIENCE;
+        let late = sent.is_given_up || now.0.saturating_sub(sent.at.0) >= PATIENCE;
+        let takes_back = sent.facts.leg.is_none() && sent.facts.only_removes();
+        if takes_back && facts.status != 200 {
+            self.unreturned.insert(sent.facts.call_id.clone());
+        }
         let (request, at) = (sent.facts.clone(), sent.at);
         if let Some(leg) = request.leg.as_ref().and_then(|leg| self.legs.get_mut(leg)) {
             leg.verdict = Some(facts.status);
@@ -289,11 +306,14 @@ impl Shadow {
         };
         leg.answer = Some(facts.status);
         let forwarded = self.forwarded.get(&facts.branch);
-        if let Some(sent) = forwarded.and_then(|branch| self.sent.get(branch))
+        if let Some(sent) = forwarded.and_then(|branch| self.sent.get_mut(branch))
             && sent.answer.is_none()
             && matches!(facts.status, 200 | 503)
             && !at_once
         {
+            // A 200 may be a copy's, carried by the lease while the first is still waited for (D14); and
+            // copies from two places are two requests.
+            sent.is_given_up = facts.status == 503 && leg.senders.len() == 1;
             let path = sent.facts.paths.first().map(String::as_str);
             for asked in &sent.facts.contacts {
                 let handle = handle(&asked.uri, path);
@@ -333,6 +353,9 @@ impl Shadow {
     pub(super) fn restart(&mut self, aors: &BTreeSet<String>, sight: Sight<'_>) {
         self.last_words.clear();
         self.unanswered.clear();
+        for sent in self.sent.values_mut() {
+            sent.is_given_up = true;
+        }
         for aor in aors {
             for binding in sight.rig.bindings(aor) {
                 let Some(row) = sight.rig.store().row(binding.id) else {
@@ -374,7 +397,7 @@ impl Shadow {
             if self
                 .unanswered
                 .get(&handle)
-                .is_some_and(|since| *since <= at)
+                .is_some_and(|since| *since < at || (*since == at && !late))
             {
                 self.unanswered.remove(&handle);
             }
