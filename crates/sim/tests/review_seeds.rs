@@ -213,3 +213,20 @@ fn r3_a_phone_rings_once_though_its_requests_overtook_each_other() {
         assert_eq!(world.held(&phone.aor()).len(), 1, "{mode:?}");
     }
 }
+
+#[test]
+fn r4_what_is_refused_renews_no_contact_that_it_does_not_name() {
+    let (mut world, _) = open(Mode::Contact);
+    let mut phone = Phone::new("bob", "198.51.100.8:5062")
+        .with_contacts(&["sip:a@198.51.100.8:5062", "sip:b@198.51.100.8:5062"]);
+    world.registered(&mut phone);
+    let old = phone.register_some(&[0]);
+    let all = phone.register();
+    assert_eq!(locally(&mut world, &phone, &all).status(), 200);
+    world.wait(60);
+    let stranger = Phone::new("bob", "203.0.113.66:5062");
+    assert_eq!(world.exchange(&stranger, &old).status(), 400);
+    let leases = world.rig.bindings(&phone.aor()).into_iter();
+    let leases: Vec<u32> = leases.map(|binding| binding.lease_left).collect();
+    assert_eq!(leases[0] - leases[1], 60, "{leases:?}");
+}

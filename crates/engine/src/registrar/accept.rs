@@ -19,7 +19,7 @@ use crate::registrar::conversation::{Asking, Claim, ConversationId, Evidence, Ho
 use crate::registrar::decide::flows_match;
 use crate::registrar::decision::{ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::forward::{disown, give_up, is_of, reread};
-use crate::registrar::granting::{Plan, apply, lease, registration, share};
+use crate::registrar::granting::{Plan, apply, keep, lease, registration, share};
 use crate::registrar::order::Order;
 use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::{
@@ -153,8 +153,11 @@ fn untrusted(core: &mut Core, verdict: &Verdict<'_, '_>, out: &mut Outbox) -> Op
 /// may be shorter now.
 fn keep_leases(core: &mut Core, now: Now, verdict: &Verdict<'_, '_>, out: &mut Outbox) {
     let mut plan = Plan::default();
-    if verdict.asking.terms.is_leased() {
+    let terms = verdict.asking.terms;
+    if terms.is_shared() {
         share(core, verdict, &mut plan);
+    } else if terms.is_leased() {
+        keep(core, verdict, &mut plan);
     }
     let changes = plan.into_changes();
     if !changes.is_empty() {

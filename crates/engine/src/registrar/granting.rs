@@ -176,6 +176,30 @@ pub(super) fn path_of(request: &RegisterRequest<'_>) -> Vec<u8> {
     path
 }
 
+/// Leases were granted anew to those contacts of a request that are bound; other contacts of their
+/// device may be on the same one, but nothing was said of them.
+pub(super) fn keep(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
+    let (aor, hash) = (&verdict.request.aor, verdict.request.aor_hash);
+    let contacts = verdict.request.contacts().iter();
+    for (wanted, id) in contacts.zip(claimed(core, verdict.id)) {
+        let held = core.table.binding_of(hash, id);
+        let Some(held) = held.filter(|held| !held.is_lost()) else {
+            continue;
+        };
+        if let Some(lease) = lease(core, verdict, (wanted, id))
+            && lease.granted > 0
+            && lease.id == held.lease.id
+        {
+            let row = held.as_registered(aor, hash);
+            plan.register(Registration {
+                expires_at: row.expires_at.min(lease.carries_until()),
+                lease,
+                ..row
+            });
+        }
+    }
+}
+
 /// A lease was granted anew, for whomever of those that share it. Those of them that the store may
 /// not have yet are written as a whole.
 pub(super) fn share(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
@@ -187,12 +211,9 @@ pub(super) fn share(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
         return;
     };
     let hash = verdict.request.aor_hash;
-    let lease = match (lease.granted, lease.terms.is_shared()) {
-        // Nothing is left there: whoever stays here asks again.
-        (0, true) => Lease { epoch: 0, ..lease },
-        (0, false) => return,
-        _ => lease,
-    };
+    // Where nothing is left there, whoever stays here asks again.
+    let epoch = if lease.granted == 0 { 0 } else { lease.epoch };
+    let lease = Lease { epoch, ..lease };
     for binding in core.table.bindings_of(hash) {
         if plan.is_about(binding.id) {
             continue;
@@ -201,7 +222,7 @@ pub(super) fn share(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
             true => !binding.is_lost() && !core.gate.is_durable(binding.pending),
             // Another lease that is the same Contact there is this one by now.
             false => {
-                let shared = lease.terms.is_shared() && binding.lease.terms.is_shared();
+                let shared = binding.lease.terms.is_shared();
                 let aor = &verdict.request.aor;
                 shared && supersession::same_lease(core, aor, &binding.lease, &lease)
             }
