@@ -228,6 +228,8 @@ pub(crate) struct Arrival {
     pub(crate) class: Class,
     /// Whether it came in its turn.
     pub(crate) order: Order,
+    /// Keyed hash of its Call-ID.
+    pub(crate) call_id: u64,
 }
 
 /// Whether others of its AoR wait for a request, and it for them.

@@ -58,6 +58,7 @@ pub(crate) fn start(
         turn: joining::turn(core, request),
         class: Class::of(core, request),
         order: Order::of(core, request, devices),
+        call_id: request.stamp.call_id,
     };
     place(core, now, request, devices, arrival, out);
 }

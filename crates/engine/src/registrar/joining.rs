@@ -38,11 +38,11 @@ pub(super) fn find(
     request: &RegisterRequest<'_>,
     devices: &[Option<BindingId>],
 ) -> Option<ConversationId> {
-    if let Some(id) = challenged(core, request) {
-        return Some(id);
-    }
     let everything = turn(core, request) == Turn::Alone;
     let proxied = request.terms.is_proxied();
+    if let Some(id) = challenged(core, request) {
+        return Some(barrier(core, request, everything).unwrap_or(id));
+    }
     let mine = |conversation: &Conversation| match &conversation.phase {
         // What is said on other terms is said to its end.
         _ if conversation.terms != request.terms => false,
@@ -61,6 +61,22 @@ pub(super) fn find(
     core.conversations
         .of(request.aor_hash)
         .find(|(_, conversation)| mine(conversation))
+        .map(|(id, _)| id)
+}
+
+/// What a second leg waits for, which has a conversation of its own: for a `Contact: *` under way or,
+/// where it is one itself, for anything (R8).
+fn barrier(core: &Core, request: &RegisterRequest<'_>, everything: bool) -> Option<ConversationId> {
+    let in_the_way = |conversation: &Conversation| match &conversation.phase {
+        Phase::Asking(asking) => {
+            conversation.terms == request.terms && (everything || is_barrier(&asking.arrival))
+        }
+        _ => false,
+    };
+    let mut conversations = core.conversations.of(request.aor_hash);
+    let found = conversations.find(|(_, conversation)| in_the_way(conversation));
+    found
+        .filter(|_| !request.terms.is_proxied())
         .map(|(id, _)| id)
 }
 
@@ -147,7 +163,16 @@ fn is_about(
             request.contacts().iter().any(same)
         }
     };
-    same_lease || conversation.claims.iter().any(same_device)
+    // RFC 3261 §10.2: what a phone says before it has its answer may be about what that will be.
+    let same_phone = match &conversation.phase {
+        Phase::Asking(asking) => {
+            let arrival = &asking.arrival;
+            let said = (arrival.call_id, arrival.flow.remote.ip());
+            !request.contacts().is_empty() && said == (request.stamp.call_id, source)
+        }
+        _ => false,
+    };
+    same_lease || same_phone || conversation.claims.iter().any(same_device)
 }
 
 /// Begins a conversation for a request.
