@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use engine::command::{BindingView, Totals};
+use engine::command::{BindingView, Command, Totals};
 use engine::policy::Mode;
 use midreg_sim::expect::{locally, patched};
 use midreg_sim::{Challenges, Conditions, Link, Phone, Rig, StoreMode, Temper, World, policy};
@@ -229,4 +229,66 @@ fn r4_what_is_refused_renews_no_contact_that_it_does_not_name() {
     let leases = world.rig.bindings(&phone.aor()).into_iter();
     let leases: Vec<u32> = leases.map(|binding| binding.lease_left).collect();
     assert_eq!(leases[0] - leases[1], 60, "{leases:?}");
+}
+
+#[test]
+fn r8_a_star_and_the_second_legs_of_others_wait_for_each_other() {
+    let (mut world, mut alice) = open(Mode::Contact);
+    world.main().personality.challenges = Challenges::Always;
+    let mut desk = Phone::new("alice", "198.51.100.20:5062");
+    let first = desk.register();
+    let challenge = world.exchange(&desk, &first);
+    let star = alice.unregister_all();
+    let challenge_to_star = world.exchange(&alice, &star);
+    far_away(&mut world);
+    let second = desk.answer(&challenge);
+    world.send(desk.address, &second);
+    let star = alice.answer(&challenge_to_star);
+    world.send(alice.address, &star);
+    world.wait(8);
+    assert_eq!(world.mail(desk.address)[0].status(), 200);
+    assert_eq!(world.mail(alice.address)[0].status(), 200);
+    assert!(world.bound(ALICE).is_empty(), "all that came before it");
+    assert!(world.held(ALICE).is_empty());
+}
+
+#[test]
+fn r8_a_removal_under_way_when_a_star_takes_all_does_not_take_what_comes_after() {
+    let (mut world, mut alice) = open(Mode::Aor);
+    far_away(&mut world);
+    let star = alice.unregister_all();
+    world.send(alice.address, &star);
+    world.advance(Duration::from_millis(1500));
+    // The removal is slower than anything that comes after it.
+    let slow = Conditions {
+        nearest: Duration::from_secs(3),
+        farthest: Duration::from_secs(3),
+        ..Conditions::PERFECT
+    };
+    world.network().set_link(Link::Upstream, slow);
+    let aor = alice.aor();
+    world.touch(|rig| rig.command(Command::Kick { tag: 0, aor }));
+    far_away(&mut world);
+    world.wait(1);
+    let back = alice.register();
+    world.send(alice.address, &back);
+    world.wait(10);
+    assert_eq!(world.bound(ALICE).len(), 1);
+    assert_eq!(world.held(ALICE).len(), 1, "it came back");
+}
+
+#[test]
+fn r8_a_phone_that_leaves_before_it_has_its_answer_is_gone() {
+    let (mut world, mut alice) = open(Mode::Contact);
+    let before = world.main().registers();
+    far_away(&mut world);
+    alice.move_to("198.51.100.8:5062");
+    let moved = alice.register();
+    world.send(alice.address, &moved);
+    let farewell = alice.unregister();
+    world.send(alice.address, &farewell);
+    world.wait(8);
+    assert_eq!(world.main().registers(), before + 2, "one after the other");
+    assert!(world.bound(ALICE).is_empty());
+    assert!(world.held(ALICE).is_empty());
 }

@@ -34,8 +34,8 @@ pub struct Shadow {
     /// Flows on which something was accepted for an AoR.
     proved: BTreeSet<(String, SocketAddr)>,
     proved_from: BTreeSet<(String, IpAddr)>,
-    /// Call-ID and CSeq of the last registration that was answered 200, by binding.
-    last_words: BTreeMap<BindingKey, (String, u32)>,
+    /// AoR, Call-ID and CSeq of the last registration that was answered 200, by binding.
+    last_words: BTreeMap<BindingKey, (String, String, u32)>,
     /// Nonces that we issued ourselves.
     nonces: BTreeSet<String>,
     /// AoRs of which somebody who had proved nothing took all back: that holds up nobody, and what
@@ -152,7 +152,7 @@ impl Shadow {
     /// began.
     #[must_use]
     pub fn last_word(&self, id: BindingId) -> Option<(&str, u32)> {
-        let (call_id, cseq) = self.last_words.get(&key(id))?;
+        let (_, call_id, cseq) = self.last_words.get(&key(id))?;
         Some((call_id, *cseq))
     }
 
@@ -215,6 +215,10 @@ impl Shadow {
             return;
         }
         let bindings = sight.rig.bindings(&facts.aor);
+        // Who was removed meanwhile has nothing to be kept; he may come back under the same address.
+        let bound: BTreeSet<BindingKey> = bindings.iter().map(|binding| key(binding.id)).collect();
+        self.last_words
+            .retain(|id, (aor, ..)| *aor != facts.aor || bound.contains(id));
         if facts.star && !bindings.iter().any(|binding| binding.remote == packet.from) {
             self.doubtful.insert(facts.aor.clone());
         }
@@ -334,9 +338,9 @@ impl Shadow {
                 asked && binding.remote == passing.packet.to
             });
             for binding in own {
-                let word = (facts.call_id.clone(), facts.cseq);
+                let word = (facts.aor.clone(), facts.call_id.clone(), facts.cseq);
                 let last = self.last_words.entry(key(binding.id)).or_default();
-                if last.0 != word.0 || last.1 < word.1 {
+                if last.1 != word.1 || last.2 < word.2 {
                     *last = word;
                 }
             }
