@@ -5,6 +5,7 @@ use core::time::Duration;
 use engine::command::{BindingView, Command, Totals};
 use engine::policy::Mode;
 use midreg_sim::expect::{locally, patched};
+use midreg_sim::personality::Keying;
 use midreg_sim::{Challenges, Conditions, Link, Phone, Rig, StoreMode, Temper, World, policy};
 
 const ALICE: &str = "alice@example.org";
@@ -291,4 +292,26 @@ fn r8_a_phone_that_leaves_before_it_has_its_answer_is_gone() {
     assert_eq!(world.main().registers(), before + 2, "one after the other");
     assert!(world.bound(ALICE).is_empty());
     assert!(world.held(ALICE).is_empty());
+}
+
+#[test]
+fn r3_a_device_that_moves_before_it_has_its_answer_keeps_one_lease() {
+    let mut world = World::contact();
+    world.main().personality.keying = Keying::CallId;
+    let mut alice = Phone::new("alice", "198.51.100.7:5062");
+    let first = alice.register();
+    let challenge = world.exchange(&alice, &first);
+    far_away(&mut world);
+    let here = alice.answer(&challenge);
+    world.send(alice.address, &here);
+    alice.move_to("198.51.100.8:5062");
+    let moved = alice.register();
+    world.send(alice.address, &moved);
+    world.wait(3);
+    let challenge = world.mail(alice.address).remove(0);
+    let there = alice.answer(&challenge);
+    world.send(alice.address, &there);
+    world.wait(3);
+    assert_eq!(world.bound(ALICE), alice.contacts);
+    assert_eq!(world.held(ALICE).len(), 1);
 }

@@ -19,7 +19,7 @@ use crate::registrar::forward::{is_of, reread};
 use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Proof, Removals, Voice};
 use crate::registrar::rename::Rename;
 use crate::registrar::request::{Credentials, RegisterRequest, Wanted};
-use crate::registrar::{claims, identity, proof, spending};
+use crate::registrar::{claims, identity, joining, proof, spending};
 
 /// What went upstream.
 pub(super) struct Said {
@@ -42,6 +42,7 @@ pub(super) fn try_to_ask(
     let message = Message::parse(&arrival.bytes).ok()?;
     // What was sound when it came may offend against a policy that came since.
     let request = reread(core, &message, arrival.flow).filter(|r| is_of(core, id, r))?;
+    joining::take_over(core, id, &request);
     if !claims::claim(core, id, &request) {
         return None;
     }

@@ -13,7 +13,7 @@ use crate::registrar::conversation::{
     Arrival, Claim, Conversation, ConversationId, Hold, Line, Opener, Phase, Subject, Turn,
 };
 use crate::registrar::request::{RegisterRequest, Wish};
-use crate::registrar::{forward, identity, supersession};
+use crate::registrar::{devices_of, forward, identity, supersession};
 
 /// The conversation whose challenge a request answers (D4).
 pub(crate) fn challenged(core: &Core, request: &RegisterRequest<'_>) -> Option<ConversationId> {
@@ -215,6 +215,41 @@ pub(super) fn begin(
         patience: None,
     };
     core.conversations.begin(conversation)
+}
+
+/// Its device may have got a lease elsewhere since a conversation about it began: it has one only, and
+/// keeps that (R3). A lease that is being spoken on, or on which something is to be given back, is left
+/// as it is.
+pub(super) fn take_over(core: &mut Core, id: ConversationId, request: &RegisterRequest<'_>) {
+    let devices = devices_of(core, request);
+    let Some(own) = core.conversations.get(id) else {
+        return;
+    };
+    let fixed = own.terms.is_proxied()
+        || own.terms.is_shared()
+        || own.terms != request.terms
+        || own.subject == Subject::Aor
+        || own.claims.iter().any(|claim| claim.hold.owed().is_some());
+    let Some((lease, cseq)) = known_lease(core, request, &devices).filter(|_| !fixed) else {
+        return;
+    };
+    let is_busy = core
+        .conversations
+        .of(own.hash)
+        .any(|(other, conversation)| {
+            let speaks = matches!(
+                conversation.phase,
+                Phase::Asking(_) | Phase::Releasing { .. }
+            );
+            other != id && conversation.lease == lease && speaks
+        });
+    if lease == own.lease || is_busy {
+        return;
+    }
+    if let Some(own) = core.conversations.get_mut(id) {
+        own.lease = lease;
+        own.cseq = cseq;
+    }
 }
 
 /// The lease that a request's devices have, and the last CSeq used on it: their own, or that of the
