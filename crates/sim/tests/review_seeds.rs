@@ -315,3 +315,18 @@ fn r3_a_device_that_moves_before_it_has_its_answer_keeps_one_lease() {
     assert_eq!(world.bound(ALICE), alice.contacts);
     assert_eq!(world.held(ALICE).len(), 1);
 }
+
+#[test]
+fn r4_what_is_refused_shortens_the_lease_of_whom_the_store_lost_as_well() {
+    let (mut world, mut alice) = open(Mode::Contact);
+    let old = alice.again();
+    world.rig.set_store(StoreMode::Failing);
+    alice.contact_params = ";q=0.5".to_owned();
+    let bytes = alice.register();
+    assert_eq!(world.exchange(&alice, &bytes).status(), 503);
+    world.main().personality.longest = 60;
+    let stranger = Phone::new("alice", "203.0.113.66:5062");
+    assert_eq!(world.exchange(&stranger, &old).status(), 400);
+    let until = u64::from(world.rig.bindings(ALICE)[0].lease_left) * 1000;
+    assert!(until <= world.now().plus_seconds(60).0);
+}

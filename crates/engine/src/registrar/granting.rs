@@ -182,8 +182,7 @@ pub(super) fn keep(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
     let (aor, hash) = (&verdict.request.aor, verdict.request.aor_hash);
     let contacts = verdict.request.contacts().iter();
     for (wanted, id) in contacts.zip(claimed(core, verdict.id)) {
-        let held = core.table.binding_of(hash, id);
-        let Some(held) = held.filter(|held| !held.is_lost()) else {
+        let Some(held) = core.table.binding_of(hash, id) else {
             continue;
         };
         if let Some(lease) = lease(core, verdict, (wanted, id))
@@ -193,11 +192,17 @@ pub(super) fn keep(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
             let row = held.as_registered(aor, hash);
             plan.register(Registration {
                 expires_at: row.expires_at.min(lease.carries_until()),
-                lease,
+                lease: as_trusted(held, lease),
                 ..row
             });
         }
     }
+}
+
+/// A lease as it is known for a binding: what the store has lost is its device's to bring again.
+fn as_trusted(held: &Binding, lease: Lease) -> Lease {
+    let epoch = if held.is_lost() { 0 } else { lease.epoch };
+    Lease { epoch, ..lease }
 }
 
 /// A lease was granted anew, for whomever of those that share it. Those of them that the store may
@@ -228,10 +233,8 @@ pub(super) fn share(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
             }
         };
         if whole {
-            // What the store has lost is its device's to bring again.
-            let epoch = if binding.is_lost() { 0 } else { lease.epoch };
             let row = Registration {
-                lease: Lease { epoch, ..lease },
+                lease: as_trusted(binding, lease),
                 ..binding.as_registered(&verdict.request.aor, hash)
             };
             plan.register(row);
