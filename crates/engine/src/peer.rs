@@ -305,10 +305,16 @@ pub(crate) fn address(upstream: &UpstreamPolicy, node: NodeId) -> Option<crate::
     Some(crate::Flow::udp(server.listener, server.address?))
 }
 
-/// Whether an address is one of a configured node's; its port may be any (docs/registration.md).
+/// Whether an address is one of a configured node's, or of a network that is trusted like one; its
+/// port may be any (docs/registration.md).
 pub(crate) fn is_upstream(upstream: &UpstreamPolicy, remote: core::net::IpAddr) -> bool {
-    let addresses = upstream.servers.iter().filter_map(|server| server.address);
-    addresses.into_iter().any(|address| address.ip() == remote)
+    let mut addresses = upstream.servers.iter().filter_map(|server| server.address);
+    let remote = remote.to_canonical();
+    addresses.any(|address| address.ip().to_canonical() == remote)
+        || upstream
+            .trusted
+            .iter()
+            .any(|network| network.contains(remote))
 }
 
 #[cfg(test)]

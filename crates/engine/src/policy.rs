@@ -3,6 +3,9 @@
 //! Immutable and shared; a change swaps the whole. What each key means to an operator is told by
 //! the shell's configuration; here stands what the engine does with it.
 
+pub mod calls;
+pub mod network;
+
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
@@ -13,6 +16,9 @@ use sip::digest::{Algorithm, Hex};
 use crate::clock::Seconds;
 use crate::flow::Transport;
 use crate::ids::NodeId;
+
+pub use calls::{CallPolicy, ForkOrder, Outbound, Qualify, Redirects};
+pub use network::Network;
 
 /// Everything the engine is told about how to behave.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +59,8 @@ pub struct DomainPolicy {
     pub digest: Option<Arc<DigestPolicy>>,
     /// The domain's name at the main registrar, where that is another (R19).
     pub upstream_name: Option<Box<str>>,
+    /// How calls and messages find their way.
+    pub calls: CallPolicy,
 }
 
 /// How registrations relate to the main registrar's (docs/registration.md).
@@ -165,6 +173,8 @@ pub enum Side {
 pub struct UpstreamPolicy {
     /// Its nodes, in order of preference. No two have one name.
     pub servers: Vec<Server>,
+    /// Networks whose requests count as the main registrar's, besides the addresses of its nodes.
+    pub trusted: Vec<Network>,
     /// How a node is chosen.
     pub balance: Balance,
     /// Time a REGISTER may take upstream, waiting included (R6).
@@ -294,6 +304,7 @@ impl Default for UpstreamPolicy {
     fn default() -> Self {
         Self {
             servers: Vec::new(),
+            trusted: Vec::new(),
             balance: Balance::Failover,
             deadline: Duration::from_secs(8),
             max_in_flight: 4096,
@@ -343,6 +354,7 @@ impl Default for DomainPolicy {
             registration: RegistrationPolicy::default(),
             digest: None,
             upstream_name: None,
+            calls: CallPolicy::default(),
         }
     }
 }
