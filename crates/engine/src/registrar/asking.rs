@@ -53,10 +53,7 @@ pub(super) fn try_to_ask(
     let node = settle_node(core, id, arrival.reason)?;
     let hop = Hop::to(core, &policy, node)?;
     let anew = asks_anew(core, id, &request, arrival.reason);
-    let bound = match anew {
-        true => bound(core, id),
-        false => SmallVec::new(),
-    };
+    let bound = anew.then(|| bound(core, id)).unwrap_or_default();
     let lifetime = match bound.is_empty() && ends_lease(core, id, &request) {
         true => 0,
         false => lifetime(core, node, &request),
