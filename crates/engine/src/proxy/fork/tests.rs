@@ -42,7 +42,7 @@ fn advance(fork: &mut Fork) -> usize {
     let Next::Try(group) = fork.next() else {
         panic!("nobody left to try");
     };
-    for target in &group {
+    for _ in &group {
         fork.branches.push(Branch {
             txn: None,
             renamed: Renamed::No,
