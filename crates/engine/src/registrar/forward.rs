@@ -352,10 +352,11 @@ fn place_again(
         return give_up(core, now, &arrival, out);
     }
     let devices = super::devices_of(core, &request);
-    match super::judge(core, now, &request, &devices, SelfProof::None) {
+    let decision = super::judge(core, now, &request, &devices, SelfProof::None);
+    match decision {
         // Whoever spoke on the lease before it may have renewed it for all.
         Decision::Absorb { .. } => {
-            core.counters.decided(Row::D13);
+            core.counters.decided(decision.row());
             let delivery = Delivery {
                 txn: Some(arrival.txn),
                 repeat: Repeat::ByBinding,

@@ -304,7 +304,9 @@ impl Shadow {
     /// We answered a device.
     pub(super) fn we_answer(&mut self, passing: Passing<'_>, sight: Sight<'_>) {
         let facts = passing.facts;
-        let at_once = facts.status == 200 && self.was_absorbed(&facts.branch, sight);
+        // The answer to a copy that has just come (D13, D14): the first may still be waited for.
+        let (latest, _, at) = &self.latest;
+        let at_once = (facts.status, latest, *at) == (200, &facts.branch, sight.rig.now());
         let Some(leg) = self.legs.get_mut(&facts.branch) else {
             return;
         };
