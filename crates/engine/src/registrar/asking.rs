@@ -1,7 +1,7 @@
 //! A device's REGISTER as it goes upstream: on which node, for how long, with which contacts.
 
 use sip::Message;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::clock::{Now, Seconds};
 use crate::core::{Core, Purpose};
@@ -53,7 +53,7 @@ pub(super) fn try_to_ask(
     let node = settle_node(core, id, arrival.reason)?;
     let hop = Hop::to(core, &policy, node)?;
     let anew = asks_anew(core, id, &request, arrival.reason);
-    let bound = anew.then(|| bound(core, id)).unwrap_or_default();
+    let bound = if anew { bound(core, id) } else { smallvec![] };
     let lifetime = match bound.is_empty() && ends_lease(core, id, &request) {
         true => 0,
         false => lifetime(core, node, &request),
