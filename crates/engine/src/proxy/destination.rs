@@ -83,6 +83,10 @@ pub(crate) fn of(
             _ => Err(UNKNOWN),
         };
     }
+    if uri.param(&core.policy.upstream.token_param).is_some() && is_ours(&core.policy, &uri) {
+        // Forged, but nobody is told so.
+        return Err(UNKNOWN);
+    }
     if uri.user.is_none() && is_ours(&core.policy, &uri) {
         return match request.method {
             Method::Options => Ok(Destination::Ourselves),
@@ -133,7 +137,7 @@ fn by_name(
         return match sender.party {
             Party::Upstream => Ok(all_of(core, &aor)),
             // The shard that knows the sender has looked at that.
-            _ if request.vouched.is_some() => Ok(all_of(core, &aor)),
+            _ if request.vouched().is_some() => Ok(all_of(core, &aor)),
             _ => outbound(core, sender).map(|_| all_of(core, &aor)),
         };
     }

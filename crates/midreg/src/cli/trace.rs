@@ -78,7 +78,7 @@ pub(super) fn trace(options: &Options) -> Outcome {
         if over || left == 0 {
             return Ok(ExitCode::SUCCESS);
         }
-        told = client.next()?;
+        told = client.hear()?;
     }
 }
 

@@ -63,7 +63,7 @@ impl Client {
     /// There is none, or it is a refusal.
     pub fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
         self.send(request).map_err(ClientError::Broken)?;
-        self.next()
+        self.hear()
     }
 
     /// Waits for one more answer to what was asked last.
@@ -71,7 +71,7 @@ impl Client {
     /// # Errors
     ///
     /// As [`Self::ask`].
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<T, ClientError> {
+    pub fn hear<T: DeserializeOwned>(&mut self) -> Result<T, ClientError> {
         let mut line = String::new();
         let read = self.reader.read_line(&mut line);
         if read.map_err(ClientError::Broken)? == 0 {

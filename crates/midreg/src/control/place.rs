@@ -47,7 +47,7 @@ impl Folders {
     #[must_use]
     pub fn to_serve(&self) -> PathBuf {
         let folder = self.service.as_deref().or(self.user.as_deref());
-        folder.unwrap_or(Path::new(MACHINE)).join(NAME)
+        folder.unwrap_or_else(|| Path::new(MACHINE)).join(NAME)
     }
 
     /// Where one who asks looks for it, the likeliest place first.

@@ -65,7 +65,7 @@ impl Socket {
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
+        let folder = folder.unwrap_or_else(|| Path::new("."));
         if !folder.exists() {
             let made = DirBuilder::new().mode(0o755).create(folder);
             made.map_err(system("cannot make its folder"))?;

@@ -244,7 +244,7 @@ fn who_watches_is_told_what_he_missed() {
     }
     let mut told = 0;
     while told < u64::from(wanted) {
-        match client.next().expect("one more") {
+        match client.hear().expect("one more") {
             Watched::Datagram(seen) => {
                 let text = seen.text.expect("a text");
                 assert!(text.contains("alice") && !text.contains("bob"), "{text}");

@@ -62,7 +62,7 @@ impl Operator {
 
     /// Starts a command that goes on.
     pub(crate) fn start(&self, arguments: &[&str]) -> Process {
-        let directory = self.control.parent().unwrap_or(Path::new("."));
+        let directory = self.control.parent().unwrap_or_else(|| Path::new("."));
         let line = self.line(arguments);
         Process::start(
             Path::new(env!("CARGO_BIN_EXE_midreg")),
