@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::process::Process;
 use super::usrloc::{self, Contact};
-use super::{PROMPT, Port, program, wire};
+use super::{DOMAIN, PROMPT, Port, program, wire};
 
 /// What differs from test to test.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +72,17 @@ pub(crate) struct RegisterSeen {
     pub(crate) contact: String,
 }
 
+/// Another request as Kamailio saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RequestSeen {
+    /// Method.
+    pub(crate) method: String,
+    /// Request-URI.
+    pub(crate) target: String,
+    /// Where it came from.
+    pub(crate) source: SocketAddr,
+}
+
 impl RegisterSeen {
     /// Does its one Contact leave?
     pub(crate) fn is_removal(&self) -> bool {
@@ -122,6 +133,27 @@ impl Kamailio {
             }
         }
         seen
+    }
+
+    /// Every request of a method other than REGISTER that it has seen since its last start, in order; a retransmission
+    /// counts as the one it repeats.
+    pub(crate) fn requests(&self, method: &str) -> Vec<RequestSeen> {
+        self.catch_up();
+        let lines = self.process.lines();
+        let mut known = Vec::new();
+        let mut requests = Vec::new();
+        for fields in records(&lines, "rig:request") {
+            let key = ["call_id", "cseq", "branch"].map(|name| field(&fields, name).to_owned());
+            if field(&fields, "method") == method && !known.contains(&key) {
+                known.push(key);
+                requests.push(RequestSeen {
+                    method: method.to_owned(),
+                    target: field(&fields, "target").to_owned(),
+                    source: field(&fields, "source").parse().expect("a source address"),
+                });
+            }
+        }
+        requests
     }
 
     /// The verdicts of all REGISTERs, in order.
@@ -249,6 +281,7 @@ fn arguments(settings: &Settings, address: SocketAddr, directory: &Path) -> Vec<
         "RPC_SOCKET=\"{}\"",
         rpc_socket(directory).display()
     ));
+    define(&format!("DOMAIN=\"{DOMAIN}\""));
     define(&format!("MIN_EXPIRES={}", settings.min_expires));
     define(&format!("MAX_EXPIRES={}", settings.max_expires));
     if settings.wrong_password == WrongPassword::Refuse {
@@ -267,11 +300,7 @@ fn rpc_socket(directory: &Path) -> std::path::PathBuf {
 fn registers_in(lines: &[String]) -> Vec<RegisterSeen> {
     records(lines, "rig:register")
         .map(|fields| {
-            let field = |name: &str| {
-                *fields
-                    .get(name)
-                    .unwrap_or_else(|| panic!("no {name} in {fields:?}"))
-            };
+            let field = |name: &str| field(&fields, name);
             RegisterSeen {
                 verdict: match field("verdict") {
                     "challenged" => Verdict::Challenged,
@@ -292,6 +321,12 @@ fn registers_in(lines: &[String]) -> Vec<RegisterSeen> {
             }
         })
         .collect()
+}
+
+fn field<'a>(fields: &HashMap<&str, &'a str>, name: &str) -> &'a str {
+    fields
+        .get(name)
+        .unwrap_or_else(|| panic!("no {name} in {fields:?}"))
 }
 
 /// The fields of every line that carries the marker.

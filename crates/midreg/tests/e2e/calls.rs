@@ -1,0 +1,202 @@
+//! Calls to and from phones, with nothing between them and Kamailio, and with midreg there in each of its modes: they are
+//! the same calls.
+
+use crate::rig::{Answer, Baresip, CallScript, Message, Site, aor, outsider};
+
+/// Each story with the phones straight at Kamailio, and with midreg between them.
+macro_rules! everywhere {
+    ($($story:ident),* $(,)?) => {$(
+        mod $story {
+            use crate::rig::{Between, Site};
+
+            #[test]
+            fn straight() {
+                super::$story(&Site::with(Between::Nothing));
+            }
+
+            #[test]
+            fn in_mirror_mode() {
+                super::$story(&Site::with(Between::Mirror));
+            }
+
+            #[test]
+            fn in_contact_mode() {
+                super::$story(&Site::with(Between::Contact));
+            }
+
+            #[test]
+            fn with_the_token_as_user() {
+                super::$story(&Site::with(Between::ContactUser));
+            }
+
+            #[test]
+            fn with_a_path() {
+                super::$story(&Site::with(Between::Path));
+            }
+
+            #[test]
+            fn in_aor_mode() {
+                super::$story(&Site::with(Between::Aor));
+            }
+        }
+    )*};
+}
+
+everywhere! {
+    caller_hangs_up,
+    called_hangs_up,
+    call_is_changed_from_both_sides,
+    first_to_answer_wins,
+    one_is_busy_and_one_answers,
+    all_are_busy,
+    caller_gives_up,
+    nobody_is_there,
+    phone_calls_phone,
+    soft_phone_calls_soft_phone,
+}
+
+fn caller_hangs_up(site: &Site) {
+    let alice = site.phone("alice");
+    let desk = alice.stand_by(&CallScript::default().pick_up().be_hung_up_on());
+
+    let call = CallScript::default().invite(&aor("alice")).be_answered();
+    let caller = outsider().call(&call.hang_up(), site.front());
+
+    assert_eq!(caller.outcome("INVITE"), Some(200));
+    assert!(caller.statuses("INVITE").contains(&180), "{caller:?}");
+    let desk = desk.finish();
+    let invite = desk.request("INVITE");
+    assert_eq!(invite.target(), Some(alice.uri().as_str()), "verbatim");
+    assert_same_ends(invite, caller.sent(|message| message.method() == Some("INVITE")));
+    assert_same_ends(caller.response(200), desk.sent(|message| message.status() == Some(200) && message.about() == "INVITE"));
+}
+
+fn called_hangs_up(site: &Site) {
+    let alice = site.phone("alice");
+    let desk = alice.stand_by(&CallScript::default().pick_up().hang_up());
+
+    let call = CallScript::default().invite(&aor("alice")).be_answered();
+    let caller = outsider().call(&call.be_hung_up_on(), site.front());
+
+    assert_eq!(desk.finish().outcome("BYE"), Some(200));
+    assert!(caller.has_request("BYE"));
+}
+
+fn call_is_changed_from_both_sides(site: &Site) {
+    let alice = site.phone("alice");
+    let called = CallScript::default().pick_up().be_changed().change();
+    let desk = alice.stand_by(&called.be_hung_up_on());
+
+    let call = CallScript::default().invite(&aor("alice")).be_answered();
+    let call = call.change().be_changed().hang_up();
+    outsider().call(&call, site.front());
+
+    assert_eq!(desk.finish().outcome("INVITE"), Some(200));
+}
+
+fn first_to_answer_wins(site: &Site) {
+    let winner = Baresip::registered("alice", Answer::AtOnce, site.server());
+    let loser = Baresip::registered("alice", Answer::ByHand, site.server());
+
+    let call = CallScript::default().invite(&aor("alice")).be_answered();
+    let caller = outsider().call(&call.hang_up(), site.front());
+
+    assert_eq!(caller.outcome("INVITE"), Some(200));
+    let winner = winner.wait_for_request("BYE");
+    assert!(!winner.has_request("CANCEL"), "{winner:?}");
+    assert_cancelled(&loser);
+}
+
+fn one_is_busy_and_one_answers(site: &Site) {
+    let busy = site.phone("alice");
+    let busy = busy.stand_by(&CallScript::default().refuse(486));
+    let alice = site.phone("alice");
+    let desk = alice.stand_by(&CallScript::default().pick_up().be_hung_up_on());
+
+    let call = CallScript::default().invite(&aor("alice")).be_answered();
+    outsider().call(&call.hang_up(), site.front());
+
+    for phone in [busy, desk] {
+        phone.finish();
+    }
+}
+
+fn all_are_busy(site: &Site) {
+    let phones = [site.phone("alice"), site.phone("alice")];
+    let phones = phones.map(|phone| phone.stand_by(&CallScript::default().refuse(486)));
+
+    let call = CallScript::default().invite(&aor("alice")).be_refused(486);
+    outsider().call(&call, site.front());
+
+    for phone in phones {
+        phone.finish();
+    }
+}
+
+fn caller_gives_up(site: &Site) {
+    let phones = [0, 1].map(|_| Baresip::registered("alice", Answer::ByHand, site.server()));
+
+    let call = CallScript::default().invite(&aor("alice"));
+    let call = call.expect(180).expect(180).give_up();
+    outsider().call(&call, site.front());
+
+    for phone in &phones {
+        assert_cancelled(phone);
+    }
+}
+
+fn nobody_is_there(site: &Site) {
+    let call = CallScript::default().invite(&aor("alice")).be_refused(404);
+    outsider().call(&call, site.front());
+}
+
+fn phone_calls_phone(site: &Site) {
+    let alice = site.phone("alice");
+    let desk = alice.stand_by(&CallScript::default().pick_up().be_hung_up_on());
+    let mut bob = site.phone("bob");
+
+    let call = CallScript::default().invite_with_proof(&aor("alice"));
+    let caller = bob.call(&call.be_answered().hang_up(), site.server());
+
+    assert_eq!(caller.response(407).about(), "INVITE");
+    let desk = desk.finish();
+    let invite = desk.request("INVITE");
+    assert_eq!(invite.target(), Some(alice.uri().as_str()), "verbatim");
+    assert_eq!(invite.header("Proxy-Authorization"), None);
+    assert_eq!(
+        site.kamailio.requests("INVITE").len(),
+        2,
+        "the main registrar is asked, and not passed by"
+    );
+}
+
+fn soft_phone_calls_soft_phone(site: &Site) {
+    let alice = Baresip::registered("alice", Answer::ByHand, site.server());
+    let bob = Baresip::registered("bob", Answer::ByHand, site.server());
+
+    bob.dial(&aor("alice"));
+    alice.wait_for_request("INVITE");
+    bob.wait_until("alice rings", |trace| trace.statuses("INVITE").contains(&180));
+    alice.pick_up();
+    alice.wait_for_request("ACK");
+    alice.hang_up();
+
+    let bob = bob.wait_for_request("BYE");
+    assert_eq!(bob.outcome("INVITE"), Some(200));
+    alice.wait_until("its BYE is answered", |trace| trace.outcome("BYE") == Some(200));
+}
+
+/// It rang, and was told that it is over.
+fn assert_cancelled(phone: &Baresip) {
+    let told = phone.wait_until("it is cancelled", |trace| {
+        trace.has_request("CANCEL") && trace.has_request("ACK")
+    });
+    assert!(!told.has_request("BYE"), "{told:?}");
+}
+
+/// Who calls and who is called, and where each of them is reached, is theirs alone.
+fn assert_same_ends(came: &Message, went: &Message) {
+    for name in ["From", "To", "Call-ID", "CSeq", "Contact", "Content-Type", "Content-Length"] {
+        assert_eq!(came.header(name), went.header(name), "{name}");
+    }
+}

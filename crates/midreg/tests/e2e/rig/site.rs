@@ -1,0 +1,92 @@
+//! `Site`: a main registrar with its phones, and what stands between them.
+
+use std::net::SocketAddr;
+
+use super::{DOMAIN, Kamailio, Midreg, Mode, Phone, Settings};
+
+/// What stands between the phones and the main registrar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Between {
+    /// Nothing: phones are pointed at the main registrar.
+    Nothing,
+    /// midreg in `mirror`.
+    Mirror,
+    /// midreg in `contact`, with the token in a parameter.
+    Contact,
+    /// midreg in `contact`, with the token as the user.
+    ContactUser,
+    /// midreg in `contact`, with a Path.
+    Path,
+    /// midreg in `aor`.
+    Aor,
+}
+
+/// A main registrar, and what stands before it.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// The main registrar.
+    pub(crate) kamailio: Kamailio,
+    midreg: Option<Midreg>,
+}
+
+impl Site {
+    /// Starts both.
+    pub(crate) fn with(between: Between) -> Self {
+        Self::with_settings(between, &[])
+    }
+
+    /// Starts both; the settings are midreg's, as `--set` takes them.
+    pub(crate) fn with_settings(between: Between, settings: &[&str]) -> Self {
+        let kamailio = Kamailio::start(Settings::default());
+        let (mode, own): (_, &[&str]) = match between {
+            Between::Nothing => {
+                return Self {
+                    kamailio,
+                    midreg: None,
+                };
+            }
+            Between::Mirror => (Mode::Mirror, &[]),
+            Between::Contact => (Mode::Contact, &["upstream.contact_style=parameter"]),
+            Between::ContactUser => (Mode::Contact, &["upstream.contact_style=user"]),
+            Between::Path => (Mode::Contact, &["upstream.insertion=path"]),
+            Between::Aor => (Mode::Aor, &[]),
+        };
+        let midreg = Midreg::start(mode, kamailio.address(), &[own, settings].concat());
+        Self {
+            kamailio,
+            midreg: Some(midreg),
+        }
+    }
+
+    /// The server that phones are pointed at.
+    pub(crate) fn server(&self) -> SocketAddr {
+        self.midreg
+            .as_ref()
+            .map_or(self.kamailio.address(), Midreg::address)
+    }
+
+    /// Where callers from outside, who know the main registrar only, send their calls.
+    pub(crate) fn front(&self) -> SocketAddr {
+        self.kamailio.address()
+    }
+
+    /// A registered phone.
+    ///
+    /// # Panics
+    /// If it is not registered.
+    pub(crate) fn phone(&self, user: &str) -> Phone {
+        let mut phone = Phone::of(user);
+        phone.register(600, self.server());
+        phone
+    }
+}
+
+/// The address of a user.
+pub(crate) fn aor(user: &str) -> String {
+    format!("sip:{user}@{DOMAIN}")
+}
+
+/// Somebody who has nothing to do with the main registrar but to call its users.
+pub(crate) fn outsider() -> Phone {
+    Phone::at("carol", "outside.test")
+}
