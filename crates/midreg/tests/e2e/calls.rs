@@ -1,46 +1,7 @@
 //! Calls to and from phones, with nothing between them and Kamailio, and with midreg there in each of its modes: they are
 //! the same calls.
 
-use crate::rig::{Answer, Baresip, CallScript, Message, Site, aor, outsider};
-
-/// Each story with the phones straight at Kamailio, and with midreg between them.
-macro_rules! everywhere {
-    ($($story:ident),* $(,)?) => {$(
-        mod $story {
-            use crate::rig::{Between, Site};
-
-            #[test]
-            fn straight() {
-                super::$story(&Site::with(Between::Nothing));
-            }
-
-            #[test]
-            fn in_mirror_mode() {
-                super::$story(&Site::with(Between::Mirror));
-            }
-
-            #[test]
-            fn in_contact_mode() {
-                super::$story(&Site::with(Between::Contact));
-            }
-
-            #[test]
-            fn with_the_token_as_user() {
-                super::$story(&Site::with(Between::ContactUser));
-            }
-
-            #[test]
-            fn with_a_path() {
-                super::$story(&Site::with(Between::Path));
-            }
-
-            #[test]
-            fn in_aor_mode() {
-                super::$story(&Site::with(Between::Aor));
-            }
-        }
-    )*};
-}
+use crate::rig::{Answer, Baresip, Between, CallScript, Message, Site, aor, everywhere, outsider};
 
 everywhere! {
     caller_hangs_up,
@@ -55,7 +16,8 @@ everywhere! {
     soft_phone_calls_soft_phone,
 }
 
-fn caller_hangs_up(site: &Site) {
+fn caller_hangs_up(between: Between) {
+    let site = Site::with(between);
     let alice = site.phone("alice");
     let desk = alice.stand_by(&CallScript::default().pick_up().be_hung_up_on());
 
@@ -67,11 +29,18 @@ fn caller_hangs_up(site: &Site) {
     let desk = desk.finish();
     let invite = desk.request("INVITE");
     assert_eq!(invite.target(), Some(alice.uri().as_str()), "verbatim");
-    assert_same_ends(invite, caller.sent(|message| message.method() == Some("INVITE")));
-    assert_same_ends(caller.response(200), desk.sent(|message| message.status() == Some(200) && message.about() == "INVITE"));
+    assert_same_ends(
+        invite,
+        caller.sent(|message| message.method() == Some("INVITE")),
+    );
+    assert_same_ends(
+        caller.response(200),
+        desk.sent(|message| message.status() == Some(200) && message.about() == "INVITE"),
+    );
 }
 
-fn called_hangs_up(site: &Site) {
+fn called_hangs_up(between: Between) {
+    let site = Site::with(between);
     let alice = site.phone("alice");
     let desk = alice.stand_by(&CallScript::default().pick_up().hang_up());
 
@@ -82,7 +51,8 @@ fn called_hangs_up(site: &Site) {
     assert!(caller.has_request("BYE"));
 }
 
-fn call_is_changed_from_both_sides(site: &Site) {
+fn call_is_changed_from_both_sides(between: Between) {
+    let site = Site::with(between);
     let alice = site.phone("alice");
     let called = CallScript::default().pick_up().be_changed().change();
     let desk = alice.stand_by(&called.be_hung_up_on());
@@ -94,7 +64,8 @@ fn call_is_changed_from_both_sides(site: &Site) {
     assert_eq!(desk.finish().outcome("INVITE"), Some(200));
 }
 
-fn first_to_answer_wins(site: &Site) {
+fn first_to_answer_wins(between: Between) {
+    let site = Site::with(between);
     let winner = Baresip::registered("alice", Answer::AtOnce, site.server());
     let loser = Baresip::registered("alice", Answer::ByHand, site.server());
 
@@ -107,7 +78,8 @@ fn first_to_answer_wins(site: &Site) {
     assert_cancelled(&loser);
 }
 
-fn one_is_busy_and_one_answers(site: &Site) {
+fn one_is_busy_and_one_answers(between: Between) {
+    let site = Site::with(between);
     let busy = site.phone("alice");
     let busy = busy.stand_by(&CallScript::default().refuse(486));
     let alice = site.phone("alice");
@@ -121,7 +93,8 @@ fn one_is_busy_and_one_answers(site: &Site) {
     }
 }
 
-fn all_are_busy(site: &Site) {
+fn all_are_busy(between: Between) {
+    let site = Site::with(between);
     let phones = [site.phone("alice"), site.phone("alice")];
     let phones = phones.map(|phone| phone.stand_by(&CallScript::default().refuse(486)));
 
@@ -133,7 +106,8 @@ fn all_are_busy(site: &Site) {
     }
 }
 
-fn caller_gives_up(site: &Site) {
+fn caller_gives_up(between: Between) {
+    let site = Site::with(between);
     let phones = [0, 1].map(|_| Baresip::registered("alice", Answer::ByHand, site.server()));
 
     let call = CallScript::default().invite(&aor("alice"));
@@ -145,12 +119,14 @@ fn caller_gives_up(site: &Site) {
     }
 }
 
-fn nobody_is_there(site: &Site) {
+fn nobody_is_there(between: Between) {
+    let site = Site::with(between);
     let call = CallScript::default().invite(&aor("alice")).be_refused(404);
     outsider().call(&call, site.front());
 }
 
-fn phone_calls_phone(site: &Site) {
+fn phone_calls_phone(between: Between) {
+    let site = Site::with(between);
     let alice = site.phone("alice");
     let desk = alice.stand_by(&CallScript::default().pick_up().be_hung_up_on());
     let mut bob = site.phone("bob");
@@ -170,20 +146,25 @@ fn phone_calls_phone(site: &Site) {
     );
 }
 
-fn soft_phone_calls_soft_phone(site: &Site) {
+fn soft_phone_calls_soft_phone(between: Between) {
+    let site = Site::with(between);
     let alice = Baresip::registered("alice", Answer::ByHand, site.server());
     let bob = Baresip::registered("bob", Answer::ByHand, site.server());
 
     bob.dial(&aor("alice"));
     alice.wait_for_request("INVITE");
-    bob.wait_until("alice rings", |trace| trace.statuses("INVITE").contains(&180));
+    bob.wait_until("alice rings", |trace| {
+        trace.statuses("INVITE").contains(&180)
+    });
     alice.pick_up();
     alice.wait_for_request("ACK");
     alice.hang_up();
 
     let bob = bob.wait_for_request("BYE");
     assert_eq!(bob.outcome("INVITE"), Some(200));
-    alice.wait_until("its BYE is answered", |trace| trace.outcome("BYE") == Some(200));
+    alice.wait_until("its BYE is answered", |trace| {
+        trace.outcome("BYE") == Some(200)
+    });
 }
 
 /// It rang, and was told that it is over.
@@ -196,7 +177,15 @@ fn assert_cancelled(phone: &Baresip) {
 
 /// Who calls and who is called, and where each of them is reached, is theirs alone.
 fn assert_same_ends(came: &Message, went: &Message) {
-    for name in ["From", "To", "Call-ID", "CSeq", "Contact", "Content-Type", "Content-Length"] {
+    for name in [
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Contact",
+        "Content-Type",
+        "Content-Length",
+    ] {
         assert_eq!(came.header(name), went.header(name), "{name}");
     }
 }

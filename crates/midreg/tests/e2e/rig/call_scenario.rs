@@ -74,9 +74,9 @@ impl Writer<'_> {
                     more: &routes,
                 });
             }
-            Step::Cancel => self.to_next_hop("CANCEL", ""),
+            Step::Cancel => self.send_to_next_hop("CANCEL", ""),
             Step::AcknowledgeSuccess => self.within("ACK"),
-            Step::AcknowledgeRefusal => self.to_next_hop("ACK", "[peer_tag_param]"),
+            Step::AcknowledgeRefusal => self.send_to_next_hop("ACK", "[peer_tag_param]"),
             Step::Expect(status) => self.expect(*status),
             Step::BeAsked(method) => self.be_asked(index, method),
             Step::Reply(status) => self.reply(index, *status),
@@ -103,7 +103,7 @@ impl Writer<'_> {
     }
 
     /// What belongs to the last request and goes only as far as the next hop: same target, same branch.
-    fn to_next_hop(&mut self, method: &str, tag: &str) {
+    fn send_to_next_hop(&mut self, method: &str, tag: &str) {
         let target = self.target.clone();
         self.send(&Outgoing {
             method,
@@ -153,9 +153,7 @@ impl Writer<'_> {
         };
         let body = match *method {
             "INVITE" => format!("Content-Type: application/sdp\nContent-Length: [len]\n\n{SDP}"),
-            "MESSAGE" => {
-                "Content-Type: text/plain\nContent-Length: [len]\n\nhello\n".to_owned()
-            }
+            "MESSAGE" => "Content-Type: text/plain\nContent-Length: [len]\n\nhello\n".to_owned(),
             _ => "Content-Length: 0\n\n".to_owned(),
         };
         let cseq = self.cseq;

@@ -54,11 +54,14 @@ impl CallScript {
 
     /// Sends an INVITE, is asked to prove itself, and does.
     pub(crate) fn invite_with_proof(self, target: &str) -> Self {
-        self.invite(target).be_refused(407).then(Step::Request {
-            method: "INVITE".to_owned(),
-            target: target.to_owned(),
-            credentials: Credentials::Shown,
-        })
+        self.invite(target).be_refused(407).prove("INVITE", target)
+    }
+
+    /// Sends a request of any method but INVITE, is asked to prove itself, and does.
+    pub(crate) fn request_with_proof(self, method: &str, target: &str) -> Self {
+        self.request(method, target)
+            .expect(407)
+            .prove(method, target)
     }
 
     /// Sends a request of any method, outside of a dialog.
@@ -168,6 +171,14 @@ impl CallScript {
             Some(Step::Resume(_, dialog)) => Some(dialog.call_id()),
             _ => None,
         }
+    }
+
+    fn prove(self, method: &str, target: &str) -> Self {
+        self.then(Step::Request {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            credentials: Credentials::Shown,
+        })
     }
 
     fn be_asked(self, method: &str) -> Self {

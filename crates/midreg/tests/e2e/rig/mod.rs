@@ -25,15 +25,14 @@ mod wire;
 pub(crate) use baresip::{Answer, Baresip};
 pub(crate) use call_script::CallScript;
 pub(crate) use dialog::Dialog;
-pub(crate) use kamailio::{Kamailio, RegisterSeen, RequestSeen, Settings, Verdict, WrongPassword};
+pub(crate) use kamailio::{Kamailio, RegisterSeen, Settings, Verdict, WrongPassword};
 pub(crate) use message::{Message, Trace};
 pub(crate) use midreg::{Midreg, Mode};
 pub(crate) use phone::Phone;
 pub(crate) use port::Port;
 pub(crate) use reply::Reply;
 pub(crate) use script::Script;
-pub(crate) use sipp::Sipp;
-pub(crate) use site::{Between, Site, aor, outsider};
+pub(crate) use site::{Between, Site, aor, behind_midreg, everywhere, outsider, tests_of};
 pub(crate) use usrloc::Contact;
 
 use std::time::Duration;

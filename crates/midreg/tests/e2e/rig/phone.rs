@@ -10,6 +10,9 @@ use super::script::Identity;
 use super::sipp::{ANSWER, Sipp, finals};
 use super::{CallScript, DOMAIN, PROMPT, Port, Reply, Script, Trace, call_scenario};
 
+/// Another address of every machine.
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
 /// A phone of one user.
 #[derive(Debug)]
 pub(crate) struct Phone {
@@ -39,10 +42,14 @@ impl Phone {
         Self::new(user, DOMAIN, password.to_owned())
     }
 
-    /// A phone on another address than 127.0.0.1, where the main registrar and every other phone is.
+    /// A phone at another address than 127.0.0.1, from where nothing can be taken for the main registrar's.
     pub(crate) fn elsewhere(user: &str) -> Self {
-        let host = Ipv4Addr::new(127, 0, 0, 2);
-        Self::on(Port::reserve_on(host), user, DOMAIN, format!("pw-{user}"))
+        Self::on(
+            Port::reserve_on(ELSEWHERE),
+            user,
+            DOMAIN,
+            format!("pw-{user}"),
+        )
     }
 
     fn new(user: &str, domain: &str, password: String) -> Self {
@@ -207,7 +214,10 @@ impl Phone {
 
     /// Moves to a new address, as when its NAT forgets it; it is the same phone all the same, with the same Call-ID.
     pub(crate) fn move_on(&mut self) {
-        self.port = Port::reserve();
+        self.port = match self.port.address() {
+            SocketAddr::V4(address) => Port::reserve_on(*address.ip()),
+            SocketAddr::V6(_) => Port::reserve(),
+        };
     }
 
     /// Takes its part in a call to the end.

@@ -88,7 +88,9 @@ impl Sipp {
             "SIPp at {address} failed ({status})\n--- errors of SIPp ---\n{}\n{}--- messages of SIPp ---\n{messages}",
             read(directory.path(), "errors"),
             // It says there, and nowhere else, what it does not like in a scenario.
-            output.first().map_or_else(String::new, |line| format!("{line}\n")),
+            output
+                .first()
+                .map_or_else(String::new, |line| format!("{line}\n")),
         );
         trace(&messages)
     }

@@ -62,7 +62,7 @@ impl Site {
     pub(crate) fn server(&self) -> SocketAddr {
         self.midreg
             .as_ref()
-            .map_or(self.kamailio.address(), Midreg::address)
+            .map_or_else(|| self.kamailio.address(), Midreg::address)
     }
 
     /// Where callers from outside, who know the main registrar only, send their calls.
@@ -75,8 +75,16 @@ impl Site {
     /// # Panics
     /// If it is not registered.
     pub(crate) fn phone(&self, user: &str) -> Phone {
+        self.phone_for(user, 600)
+    }
+
+    /// A phone that is registered for so many seconds.
+    ///
+    /// # Panics
+    /// If it is not registered.
+    pub(crate) fn phone_for(&self, user: &str, expires: u32) -> Phone {
         let mut phone = Phone::of(user);
-        phone.register(600, self.server());
+        phone.register(expires, self.server());
         phone
     }
 }
@@ -90,3 +98,49 @@ pub(crate) fn aor(user: &str) -> String {
 pub(crate) fn outsider() -> Phone {
     Phone::at("carol", "outside.test")
 }
+
+/// Each story as a test, with the phones straight at Kamailio, and with midreg between them in each of its modes.
+macro_rules! everywhere {
+    ($($story:ident),* $(,)?) => {$(
+        mod $story {
+            use crate::rig::Between;
+
+            $crate::rig::tests_of! { $story
+                straight: Between::Nothing,
+                in_mirror_mode: Between::Mirror,
+                in_contact_mode: Between::Contact,
+                with_the_token_as_user: Between::ContactUser,
+                with_a_path: Between::Path,
+                in_aor_mode: Between::Aor,
+            }
+        }
+    )*};
+}
+
+/// Each story as a test, with midreg between the phones and Kamailio in each of its modes.
+macro_rules! behind_midreg {
+    ($($story:ident),* $(,)?) => {$(
+        mod $story {
+            use crate::rig::Between;
+
+            $crate::rig::tests_of! { $story
+                in_mirror_mode: Between::Mirror,
+                in_contact_mode: Between::Contact,
+                with_the_token_as_user: Between::ContactUser,
+                with_a_path: Between::Path,
+                in_aor_mode: Between::Aor,
+            }
+        }
+    )*};
+}
+
+macro_rules! tests_of {
+    ($story:ident $($name:ident: $between:expr),* $(,)?) => {$(
+        #[test]
+        fn $name() {
+            super::$story($between);
+        }
+    )*};
+}
+
+pub(crate) use {behind_midreg, everywhere, tests_of};

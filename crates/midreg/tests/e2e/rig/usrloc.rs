@@ -20,6 +20,14 @@ pub(crate) struct Contact {
     pub(crate) path: Option<String>,
 }
 
+impl Contact {
+    /// The address that leads to it by way of a server: its own, or that of its Path.
+    pub(crate) fn way(&self) -> &str {
+        let path = self.path.as_deref().unwrap_or(&self.uri);
+        path.trim_start_matches('<').trim_end_matches('>')
+    }
+}
+
 /// The bindings of a user that have not run out. The table must fit one datagram, which a few users do.
 pub(super) fn contacts(server: &Path, user: &str) -> Vec<Contact> {
     let answer = call(server, "ul.dump");
