@@ -22,6 +22,18 @@ pub(crate) struct Settings {
     pub(crate) wrong_password: WrongPassword,
     /// The address whose removals are accepted without a challenge.
     pub(crate) trusted: Option<SocketAddr>,
+    /// Whether contacts are asked if they are there.
+    pub(crate) pings: Pings,
+}
+
+/// Whether contacts are asked if they are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pings {
+    /// Nobody is.
+    #[default]
+    Nobody,
+    /// All are, every second, with OPTIONS.
+    EverySecond,
 }
 
 /// The answer to a wrong password.
@@ -192,6 +204,22 @@ impl Kamailio {
             });
     }
 
+    /// Waits until a ping of a user has been answered with this status.
+    ///
+    /// # Panics
+    /// If none is within the time.
+    pub(crate) fn wait_for_ping(&self, user: &str, status: u16, within: Duration) {
+        let status = status.to_string();
+        self.process
+            .wait_for(format!("{status} to a ping of {user}"), within, |lines| {
+                records(lines, "rig:ping")
+                    .any(|fields| {
+                        field(&fields, "user") == user && field(&fields, "status") == status
+                    })
+                    .then_some(())
+            });
+    }
+
     /// The bindings of a user, as its location table has them.
     pub(crate) fn contacts(&self, user: &str) -> Vec<Contact> {
         self.catch_up();
@@ -284,6 +312,9 @@ fn arguments(settings: &Settings, address: SocketAddr, directory: &Path) -> Vec<
     define(&format!("DOMAIN=\"{DOMAIN}\""));
     define(&format!("MIN_EXPIRES={}", settings.min_expires));
     define(&format!("MAX_EXPIRES={}", settings.max_expires));
+    if settings.pings == Pings::EverySecond {
+        define("PINGS");
+    }
     if settings.wrong_password == WrongPassword::Refuse {
         define("REFUSE_WRONG_PASSWORD");
     }

@@ -25,7 +25,7 @@ mod wire;
 pub(crate) use baresip::{Answer, Baresip};
 pub(crate) use call_script::CallScript;
 pub(crate) use dialog::Dialog;
-pub(crate) use kamailio::{Kamailio, RegisterSeen, Settings, Verdict, WrongPassword};
+pub(crate) use kamailio::{Kamailio, Pings, RegisterSeen, Settings, Verdict, WrongPassword};
 pub(crate) use message::{Message, Trace};
 pub(crate) use midreg::{Midreg, Mode};
 pub(crate) use phone::Phone;

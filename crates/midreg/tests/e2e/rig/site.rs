@@ -32,13 +32,12 @@ pub(crate) struct Site {
 impl Site {
     /// Starts both.
     pub(crate) fn with(between: Between) -> Self {
-        Self::with_settings(between, &[])
+        Self::before(Kamailio::start(Settings::default()), between)
     }
 
-    /// Starts both; the settings are midreg's, as `--set` takes them.
-    pub(crate) fn with_settings(between: Between, settings: &[&str]) -> Self {
-        let kamailio = Kamailio::start(Settings::default());
-        let (mode, own): (_, &[&str]) = match between {
+    /// Puts what stands between before a main registrar.
+    pub(crate) fn before(kamailio: Kamailio, between: Between) -> Self {
+        let (mode, settings): (_, &[&str]) = match between {
             Between::Nothing => {
                 return Self {
                     kamailio,
@@ -51,7 +50,7 @@ impl Site {
             Between::Path => (Mode::Contact, &["upstream.insertion=path"]),
             Between::Aor => (Mode::Aor, &[]),
         };
-        let midreg = Midreg::start(mode, kamailio.address(), &[own, settings].concat());
+        let midreg = Midreg::start(mode, kamailio.address(), settings);
         Self {
             kamailio,
             midreg: Some(midreg),
