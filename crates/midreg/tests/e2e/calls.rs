@@ -9,7 +9,9 @@ everywhere! {
     call_is_changed_from_both_sides,
     first_to_answer_wins,
     one_is_busy_and_one_answers,
+    one_is_dead_and_one_answers,
     all_are_busy,
+    one_declines_for_all,
     caller_gives_up,
     nobody_is_there,
     phone_calls_phone,
@@ -93,6 +95,18 @@ fn one_is_busy_and_one_answers(between: Between) {
     }
 }
 
+fn one_is_dead_and_one_answers(between: Between) {
+    let site = Site::with(between);
+    Baresip::registered("alice", Answer::ByHand, site.server()).vanish();
+    let alice = site.phone("alice");
+    let desk = alice.stand_by(&CallScript::default().pick_up().be_hung_up_on());
+
+    let call = CallScript::default().invite(&aor("alice")).be_answered();
+    outsider().call(&call.hang_up(), site.front());
+
+    desk.finish();
+}
+
 fn all_are_busy(between: Between) {
     let site = Site::with(between);
     let phones = [site.phone("alice"), site.phone("alice")];
@@ -104,6 +118,20 @@ fn all_are_busy(between: Between) {
     for phone in phones {
         phone.finish();
     }
+}
+
+/// The other rings until then. A 6xx is for the whole user (RFC 3261 §16.7 step 5).
+fn one_declines_for_all(between: Between) {
+    let site = Site::with(between);
+    let ringing = Baresip::registered("alice", Answer::ByHand, site.server());
+    let other = site.phone("alice");
+    let other = other.stand_by(&CallScript::default().refuse(603));
+
+    let call = CallScript::default().invite(&aor("alice")).be_refused(603);
+    outsider().call(&call, site.front());
+
+    other.finish();
+    assert_cancelled(&ringing);
 }
 
 fn caller_gives_up(between: Between) {

@@ -5,6 +5,7 @@
 //! docs/testing.md tells how the rig works.
 
 mod absorption;
+mod call_order;
 mod calls;
 mod domains;
 mod first_registration;

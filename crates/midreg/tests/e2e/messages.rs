@@ -1,12 +1,19 @@
-//! MESSAGE (RFC 3428): to users and from them, with nothing between phones and Kamailio and with midreg there.
+//! MESSAGE (RFC 3428) to users and from them, and the news of waiting messages (RFC 3842, R20), with nothing between phones and Kamailio and with midreg there.
 
-use crate::rig::{Between, CallScript, Site, aor, everywhere, outsider};
+use crate::rig::{
+    Answer, Baresip, Between, CallScript, Site, aor, behind_midreg, everywhere, outsider,
+};
 
 everywhere! {
     message_reaches_a_registered_user,
     message_reaches_every_phone,
     message_to_nobody_is_refused,
     phone_writes_to_phone,
+    news_of_waiting_messages_reach_every_phone,
+}
+
+behind_midreg! {
+    news_of_waiting_messages_are_told_to_a_phone_that_comes_later,
 }
 
 fn message_reaches_a_registered_user(between: Between) {
@@ -61,4 +68,39 @@ fn phone_writes_to_phone(between: Between) {
         desk.finish().request("MESSAGE").uri("From"),
         Some(aor("bob").as_str())
     );
+}
+
+fn news_of_waiting_messages_reach_every_phone(between: Between) {
+    let site = Site::with(between);
+    let phones = [site.phone("alice"), site.phone("alice")];
+    let phones = phones.map(|phone| phone.stand_by(&CallScript::default().accept("NOTIFY")));
+
+    let news = CallScript::default().request("NOTIFY", &aor("alice"));
+    outsider().call(&news.expect(200), site.front());
+
+    for phone in phones {
+        let phone = phone.finish();
+        assert_eq!(
+            phone.request("NOTIFY").header("Event"),
+            Some("message-summary")
+        );
+    }
+}
+
+fn news_of_waiting_messages_are_told_to_a_phone_that_comes_later(between: Between) {
+    let site = Site::with(between);
+    let alice = site.phone("alice");
+    let desk = alice.stand_by(&CallScript::default().accept("NOTIFY"));
+    let news = CallScript::default().request("NOTIFY", &aor("alice"));
+    outsider().call(&news.expect(200), site.front());
+    desk.finish();
+
+    let late = Baresip::registered("alice", Answer::ByHand, site.server());
+
+    let told = late.wait_for_request("NOTIFY");
+    assert_eq!(
+        told.request("NOTIFY").header("Event"),
+        Some("message-summary")
+    );
+    assert_eq!(site.kamailio.requests("NOTIFY").len(), 1);
 }

@@ -6,6 +6,7 @@ use crate::rig::{
 
 behind_midreg! {
     phone_that_is_registered_is_reachable,
+    phone_answers_itself_where_that_is_wanted,
 }
 
 /// Nobody listens at the phone's address: the answer is midreg's.
@@ -14,6 +15,16 @@ fn phone_that_is_registered_is_reachable(between: Between) {
     let _alice = site.phone("alice");
 
     ask(&site, 200);
+}
+
+fn phone_answers_itself_where_that_is_wanted(between: Between) {
+    let site = Site::with_settings(between, &["calls.qualify=pass"]);
+    let alice = site.phone("alice");
+    let desk = alice.stand_by(&CallScript::default().accept("OPTIONS"));
+
+    ask(&site, 200);
+
+    desk.finish();
 }
 
 /// In `mirror` a phone that dies is gone from the main registrar at the same second.

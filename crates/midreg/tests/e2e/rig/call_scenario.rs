@@ -11,6 +11,13 @@ use super::script::Identity;
 const SDP: &str =
     "v=0\no=- 1 1 IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\nm=audio 9 RTP/AVP 0\n";
 
+/// Where a phone is reached.
+const OWN_CONTACT: &str = "sip:[service]@[local_ip]:[local_port]";
+
+const SUMMARY: &str = "Event: message-summary\nSubscription-State: terminated\n\
+                       Content-Type: application/simple-message-summary\nContent-Length: [len]\n\n\
+                       Messages-Waiting: yes\nVoice-Message: 1/0\n";
+
 /// The scenario of a script for a phone.
 pub(super) fn scenario(script: &CallScript, phone: &Identity<'_>) -> String {
     let mut writer = Writer {
@@ -79,7 +86,8 @@ impl Writer<'_> {
             Step::AcknowledgeRefusal => self.send_to_next_hop("ACK", "[peer_tag_param]"),
             Step::Expect(status) => self.expect(*status),
             Step::BeAsked(method) => self.be_asked(index, method),
-            Step::Reply(status) => self.reply(index, *status),
+            Step::Reply(status) => self.reply(index, *status, OWN_CONTACT),
+            Step::Redirect(target) => self.reply(index, 302, target),
         }
     }
 
@@ -154,6 +162,7 @@ impl Writer<'_> {
         let body = match *method {
             "INVITE" => format!("Content-Type: application/sdp\nContent-Length: [len]\n\n{SDP}"),
             "MESSAGE" => "Content-Type: text/plain\nContent-Length: [len]\n\nhello\n".to_owned(),
+            "NOTIFY" => SUMMARY.to_owned(),
             _ => "Content-Length: 0\n\n".to_owned(),
         };
         let cseq = self.cseq;
@@ -168,7 +177,7 @@ impl Writer<'_> {
              To: {to}\n\
              Call-ID: [call_id]\n\
              CSeq: {cseq} {method}\n\
-             Contact: <sip:{user}@[local_ip]:[local_port]>\n\
+             Contact: <{OWN_CONTACT}>\n\
              {body}\
              ]]></send>\n"
         );
@@ -218,7 +227,7 @@ impl Writer<'_> {
     }
 
     /// The To-tag is added where a request had none: in answer to the first, unless that came within a dialog.
-    fn reply(&mut self, index: usize, status: u16) {
+    fn reply(&mut self, index: usize, status: u16, contact: &str) {
         let asked = |step: &Step| {
             if let Step::BeAsked(method) = step {
                 Some(method.clone())
@@ -229,7 +238,7 @@ impl Writer<'_> {
         let before = &self.script.steps()[..index];
         let asked: Vec<String> = before.iter().filter_map(asked).collect();
         let method = asked.last().cloned().unwrap_or_default();
-        let Identity { user, tag, .. } = self.phone;
+        let tag = self.phone.tag;
         let tag = if asked.len() == 1 && method != "BYE" {
             format!(";tag={tag}")
         } else {
@@ -238,7 +247,9 @@ impl Writer<'_> {
         let reason = match status {
             180 => "Ringing",
             200 => "OK",
+            302 => "Moved Temporarily",
             486 => "Busy Here",
+            603 => "Decline",
             _ => "Whatever",
         };
         let (retrans, body) = if (method.as_str(), status) == ("INVITE", 200) {
@@ -257,7 +268,7 @@ impl Writer<'_> {
              [last_To:]{tag}\n\
              [last_Call-ID:]\n\
              [last_CSeq:]\n\
-             Contact: <sip:{user}@[local_ip]:[local_port]>\n\
+             Contact: <{contact}>\n\
              {body}\
              ]]></send>\n"
         );

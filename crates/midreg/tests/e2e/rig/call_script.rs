@@ -36,6 +36,8 @@ pub(super) enum Step {
     BeAsked(String),
     /// Sends a response to the last request.
     Reply(u16),
+    /// Sends a 302 with a Contact.
+    Redirect(String),
 }
 
 /// Does a request show the phone's password?
@@ -113,6 +115,13 @@ impl CallScript {
     /// Waits for an INVITE and refuses it.
     pub(crate) fn refuse(self, status: u16) -> Self {
         self.be_asked("INVITE").reply(status).be_asked("ACK")
+    }
+
+    /// Waits for an INVITE, and says where else to look.
+    pub(crate) fn redirect(self, target: &str) -> Self {
+        self.be_asked("INVITE")
+            .then(Step::Redirect(target.to_owned()))
+            .be_asked("ACK")
     }
 
     /// Waits for a request, and takes it well.

@@ -245,7 +245,8 @@ impl Phone {
 
     fn start(&self, script: &CallScript, options: &str) -> Sipp {
         let scenario = call_scenario::scenario(script, &self.identity());
-        Sipp::start(self.address(), &scenario, options, ANSWER * script.waits())
+        let options = format!("{options} -s {}", self.user);
+        Sipp::start(self.address(), &scenario, &options, ANSWER * script.waits())
     }
 
     fn prove(&mut self, contact_lines: &str, server: SocketAddr) -> Reply {

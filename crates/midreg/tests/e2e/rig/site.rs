@@ -35,9 +35,18 @@ impl Site {
         Self::before(Kamailio::start(Settings::default()), between)
     }
 
+    /// Starts both; the settings are midreg's, as `--set` takes them.
+    pub(crate) fn with_settings(between: Between, settings: &[&str]) -> Self {
+        Self::of(Kamailio::start(Settings::default()), between, settings)
+    }
+
     /// Puts what stands between before a main registrar.
     pub(crate) fn before(kamailio: Kamailio, between: Between) -> Self {
-        let (mode, settings): (_, &[&str]) = match between {
+        Self::of(kamailio, between, &[])
+    }
+
+    fn of(kamailio: Kamailio, between: Between, settings: &[&str]) -> Self {
+        let (mode, own): (_, &[&str]) = match between {
             Between::Nothing => {
                 return Self {
                     kamailio,
@@ -50,7 +59,7 @@ impl Site {
             Between::Path => (Mode::Contact, &["upstream.insertion=path"]),
             Between::Aor => (Mode::Aor, &[]),
         };
-        let midreg = Midreg::start(mode, kamailio.address(), settings);
+        let midreg = Midreg::start(mode, kamailio.address(), &[own, settings].concat());
         Self {
             kamailio,
             midreg: Some(midreg),
