@@ -13,9 +13,12 @@ everywhere! {
     all_are_busy,
     one_declines_for_all,
     caller_gives_up,
+    caller_gives_up_at_once,
     nobody_is_there,
     phone_calls_phone,
     soft_phone_calls_soft_phone,
+    phone_watches_phone,
+    call_has_requests_of_all_kinds,
 }
 
 fn caller_hangs_up(between: Between) {
@@ -31,6 +34,12 @@ fn caller_hangs_up(between: Between) {
     let desk = desk.finish();
     let invite = desk.request("INVITE");
     assert_eq!(invite.target(), Some(alice.uri().as_str()), "verbatim");
+    let via = invite.values("Via")[0];
+    let server = format!("SIP/2.0/UDP {}", site.server());
+    assert!(
+        via.starts_with(&server),
+        "from whom it registered at: {via}"
+    );
     assert_same_ends(
         invite,
         caller.sent(|message| message.method() == Some("INVITE")),
@@ -147,6 +156,17 @@ fn caller_gives_up(between: Between) {
     }
 }
 
+/// The phone may not have rung yet; it is told all the same, once it has (RFC 3261 §9.1).
+fn caller_gives_up_at_once(between: Between) {
+    let site = Site::with(between);
+    let phone = Baresip::registered("alice", Answer::ByHand, site.server());
+
+    let call = CallScript::default().invite(&aor("alice")).expect(100);
+    outsider().call(&call.give_up(), site.front());
+
+    assert_cancelled(&phone);
+}
+
 fn nobody_is_there(between: Between) {
     let site = Site::with(between);
     let call = CallScript::default().invite(&aor("alice")).be_refused(404);
@@ -193,6 +213,41 @@ fn soft_phone_calls_soft_phone(between: Between) {
     alice.wait_until("its BYE is answered", |trace| {
         trace.outcome("BYE") == Some(200)
     });
+}
+
+/// A dialog that SUBSCRIBE makes, and a NOTIFY that goes the other way in it.
+fn phone_watches_phone(between: Between) {
+    let site = Site::with(between);
+    let alice = site.phone("alice");
+    let called = CallScript::default().accept("SUBSCRIBE").within("NOTIFY");
+    let desk = alice.stand_by(&called);
+    let mut bob = site.phone("bob");
+
+    let watch = CallScript::default().request_with_proof("SUBSCRIBE", &aor("alice"));
+    bob.call(&watch.expect(200).accept("NOTIFY"), site.server());
+
+    desk.finish();
+}
+
+fn call_has_requests_of_all_kinds(between: Between) {
+    const KINDS: [&str; 4] = ["INFO", "UPDATE", "REFER", "X-NEW"];
+    let site = Site::with(between);
+    let alice = site.phone("alice");
+    let answer = CallScript::default().pick_up();
+    let answer = KINDS
+        .iter()
+        .fold(answer, |script, kind| script.accept(kind));
+    let answer = KINDS
+        .iter()
+        .fold(answer, |script, kind| script.within(kind));
+    let desk = alice.stand_by(&answer.be_hung_up_on());
+
+    let call = CallScript::default().invite(&aor("alice")).be_answered();
+    let call = KINDS.iter().fold(call, |script, kind| script.within(kind));
+    let call = KINDS.iter().fold(call, |script, kind| script.accept(kind));
+    outsider().call(&call.hang_up(), site.front());
+
+    desk.finish();
 }
 
 /// It rang, and was told that it is over.

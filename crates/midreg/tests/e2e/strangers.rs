@@ -54,7 +54,7 @@ fn trusted_network_is_the_main_registrar_too(between: Between) {
     let contact = site.kamailio.contacts("alice").pop().expect("a contact");
 
     let call = CallScript::default().invite(contact.way()).be_answered();
-    Phone::elsewhere("switch").call(&call.hang_up(), site.server());
+    Phone::elsewhere("switch").call(&call.hang_up(), contact.first_hop());
 
     desk.finish();
 }

@@ -38,6 +38,7 @@ pub(super) fn scenario(script: &CallScript, phone: &Identity<'_>) -> String {
 struct Outgoing<'a> {
     method: &'a str,
     target: &'a str,
+    from: &'a str,
     to: &'a str,
     branch: &'a str,
     /// Header fields of its own, each with its line end.
@@ -76,6 +77,7 @@ impl Writer<'_> {
                 self.send(&Outgoing {
                     method,
                     target: dialog.target(),
+                    from: dialog.from(),
                     to: dialog.to(),
                     branch: &self.branch(),
                     more: &routes,
@@ -104,6 +106,7 @@ impl Writer<'_> {
         self.send(&Outgoing {
             method,
             target,
+            from: &self.own_name(),
             to: &format!("<{target}>"),
             branch: &self.branch(),
             more: &more,
@@ -116,6 +119,7 @@ impl Writer<'_> {
         self.send(&Outgoing {
             method,
             target: &target,
+            from: &self.own_name(),
             to: &format!("<{target}>{tag}"),
             branch: &self.branch(),
             more: "",
@@ -123,14 +127,17 @@ impl Writer<'_> {
     }
 
     fn within(&mut self, method: &str) {
-        let to = if self.script.is_called() {
-            "[$caller]".to_owned()
+        let (from, to) = if self.script.is_called() {
+            let tag = self.phone.tag;
+            (format!("[$called];tag={tag}"), "[$caller]".to_owned())
         } else {
-            format!("<{}>[peer_tag_param]", self.target)
+            let to = format!("<{}>[peer_tag_param]", self.target);
+            (self.own_name(), to)
         };
         self.send(&Outgoing {
             method,
             target: "[next_url]",
+            from: &from,
             to: &to,
             branch: &format!("{}-{method}", self.branch()),
             more: "[routes]\n",
@@ -141,18 +148,11 @@ impl Writer<'_> {
         let Outgoing {
             method,
             target,
+            from,
             to,
             branch,
             more,
         } = request;
-        let Identity {
-            user, domain, tag, ..
-        } = self.phone;
-        let from = if self.script.is_called() {
-            format!("[$called];tag={tag}")
-        } else {
-            format!("<sip:{user}@{domain}>;tag={tag}")
-        };
         // T1 of RFC 3261 §17.1.1.1. An ACK is sent once.
         let retrans = if *method == "ACK" {
             ""
@@ -192,6 +192,7 @@ impl Writer<'_> {
             .iter()
             .any(|step| matches!(step, Step::Expect(180)));
         let optional: &[u16] = match status {
+            100 => &[],
             180 => &[100],
             _ if waits_for_ringing => &[],
             _ => &[100, 180],
@@ -272,6 +273,14 @@ impl Writer<'_> {
              {body}\
              ]]></send>\n"
         );
+    }
+
+    /// Of a caller.
+    fn own_name(&self) -> String {
+        let Identity {
+            user, domain, tag, ..
+        } = self.phone;
+        format!("<sip:{user}@{domain}>;tag={tag}")
     }
 
     /// Of the last request.

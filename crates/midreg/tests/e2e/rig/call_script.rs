@@ -75,12 +75,6 @@ impl CallScript {
         })
     }
 
-    /// Sends a request within the dialog of an earlier run, and waits for its 200.
-    pub(crate) fn resume(self, method: &str, dialog: &Dialog) -> Self {
-        self.then(Step::Resume(method.to_owned(), dialog.clone()))
-            .expect(200)
-    }
-
     /// Waits for a refusal of the INVITE, and acknowledges it.
     pub(crate) fn be_refused(self, status: u16) -> Self {
         self.expect(status).then(Step::AcknowledgeRefusal)
@@ -132,6 +126,11 @@ impl CallScript {
 
 /// For both.
 impl CallScript {
+    /// Sends a request of any method but INVITE within the dialog, and waits for its 200.
+    pub(crate) fn within(self, method: &str) -> Self {
+        self.then(Step::Within(method.to_owned())).expect(200)
+    }
+
     /// Sends an INVITE within the dialog, which is taken well.
     pub(crate) fn change(self) -> Self {
         self.then(Step::Within("INVITE".to_owned())).be_answered()
@@ -142,9 +141,15 @@ impl CallScript {
         self.accept("INVITE").be_asked("ACK")
     }
 
+    /// Ends the call of an earlier run.
+    pub(crate) fn hang_up_on(self, dialog: &Dialog) -> Self {
+        self.then(Step::Resume("BYE".to_owned(), dialog.clone()))
+            .expect(200)
+    }
+
     /// Ends the call.
     pub(crate) fn hang_up(self) -> Self {
-        self.then(Step::Within("BYE".to_owned())).expect(200)
+        self.within("BYE")
     }
 
     /// Waits for the other to end the call.

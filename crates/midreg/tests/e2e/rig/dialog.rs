@@ -1,12 +1,13 @@
-//! `Dialog`: what a caller must know to go on with a call later (RFC 3261 §12.1.2).
+//! `Dialog`: what one side must know to go on with a call later (RFC 3261 §12.1).
 
-use super::Trace;
+use super::{Message, Trace};
 
-/// A dialog as its caller knows it.
+/// A dialog as one side knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Dialog {
     target: String,
     routes: Vec<String>,
+    from: String,
     to: String,
     call_id: String,
     cseq: u32,
@@ -19,28 +20,32 @@ impl Dialog {
     /// If there was none.
     pub(crate) fn of_caller(trace: &Trace) -> Self {
         let answer = trace.response(200);
-        let needed = |name: &str| {
-            let value = answer.header(name);
-            value
-                .unwrap_or_else(|| panic!("no {name} in {answer:?}"))
-                .to_owned()
-        };
-        let cseq = needed("CSeq");
-        let number = cseq.split(' ').next().unwrap_or_default();
+        let mut routes = routes(answer);
+        routes.reverse();
         Self {
-            target: answer
-                .uri("Contact")
-                .expect("a Contact in the 200")
-                .to_owned(),
-            routes: answer
-                .values("Record-Route")
-                .into_iter()
-                .rev()
-                .map(str::to_owned)
-                .collect(),
-            to: needed("To"),
-            call_id: needed("Call-ID"),
-            cseq: number.parse().expect("a sequence number"),
+            target: target(answer),
+            routes,
+            from: needed(answer, "From"),
+            to: needed(answer, "To"),
+            call_id: needed(answer, "Call-ID"),
+            cseq: number(answer),
+        }
+    }
+
+    /// The same dialog as the one who was called knows it.
+    ///
+    /// # Panics
+    /// If there was none.
+    pub(crate) fn of_called(trace: &Trace) -> Self {
+        let invite = trace.request("INVITE");
+        let answer = trace.sent(|message| message.status() == Some(200));
+        Self {
+            target: target(invite),
+            routes: routes(invite),
+            from: needed(answer, "To"),
+            to: needed(answer, "From"),
+            call_id: needed(answer, "Call-ID"),
+            cseq: 0,
         }
     }
 
@@ -52,6 +57,11 @@ impl Dialog {
     /// The values of `Route`, in order.
     pub(super) fn routes(&self) -> &[String] {
         &self.routes
+    }
+
+    /// The value of `From`, tag included.
+    pub(super) fn from(&self) -> &str {
+        &self.from
     }
 
     /// The value of `To`, tag included.
@@ -68,4 +78,29 @@ impl Dialog {
     pub(super) fn next_cseq(&self) -> u32 {
         self.cseq + 1
     }
+}
+
+fn routes(message: &Message) -> Vec<String> {
+    let values = message.values("Record-Route");
+    values.into_iter().map(str::to_owned).collect()
+}
+
+fn target(message: &Message) -> String {
+    let contact = message.uri("Contact");
+    contact
+        .unwrap_or_else(|| panic!("no Contact in {message:?}"))
+        .to_owned()
+}
+
+fn needed(message: &Message, name: &str) -> String {
+    let value = message.header(name);
+    value
+        .unwrap_or_else(|| panic!("no {name} in {message:?}"))
+        .to_owned()
+}
+
+fn number(message: &Message) -> u32 {
+    let cseq = needed(message, "CSeq");
+    let number = cseq.split(' ').next().unwrap_or_default();
+    number.parse().expect("a sequence number")
 }

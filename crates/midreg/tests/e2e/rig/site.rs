@@ -19,6 +19,8 @@ pub(crate) enum Between {
     Path,
     /// midreg in `aor`.
     Aor,
+    /// midreg in `aor`, which meets the phones at one port and the main registrar at another.
+    TwoSides,
 }
 
 /// A main registrar, and what stands before it.
@@ -57,12 +59,25 @@ impl Site {
             Between::Contact => (Mode::Contact, &["upstream.contact_style=parameter"]),
             Between::ContactUser => (Mode::Contact, &["upstream.contact_style=user"]),
             Between::Path => (Mode::Contact, &["upstream.insertion=path"]),
-            Between::Aor => (Mode::Aor, &[]),
+            Between::Aor | Between::TwoSides => (Mode::Aor, &[]),
         };
-        let midreg = Midreg::start(mode, kamailio.address(), &[own, settings].concat());
+        let start = if between == Between::TwoSides {
+            Midreg::start_with_two_sides
+        } else {
+            Midreg::start
+        };
+        let midreg = start(mode, kamailio.address(), &[own, settings].concat());
         Self {
             kamailio,
             midreg: Some(midreg),
+        }
+    }
+
+    /// midreg, if there is one, is killed and started again.
+    pub(crate) fn after_restart_of_midreg(self) -> Self {
+        Self {
+            kamailio: self.kamailio,
+            midreg: self.midreg.map(Midreg::restart),
         }
     }
 
@@ -120,6 +135,7 @@ macro_rules! everywhere {
                 with_the_token_as_user: Between::ContactUser,
                 with_a_path: Between::Path,
                 in_aor_mode: Between::Aor,
+                between_two_ports: Between::TwoSides,
             }
         }
     )*};
@@ -137,6 +153,7 @@ macro_rules! behind_midreg {
                 with_the_token_as_user: Between::ContactUser,
                 with_a_path: Between::Path,
                 in_aor_mode: Between::Aor,
+                between_two_ports: Between::TwoSides,
             }
         }
     )*};

@@ -1,5 +1,6 @@
 //! Kamailio's location table (its `usrloc` module), read over JSON-RPC on a datagram socket.
 
+use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
@@ -25,6 +26,19 @@ impl Contact {
     pub(crate) fn way(&self) -> &str {
         let path = self.path.as_deref().unwrap_or(&self.uri);
         path.trim_start_matches('<').trim_end_matches('>')
+    }
+
+    /// The first address on that way.
+    ///
+    /// # Panics
+    /// If it is a name.
+    pub(crate) fn first_hop(&self) -> SocketAddr {
+        let way = self.way();
+        let host = way.rsplit('@').next().unwrap_or_default();
+        let address = host.split(';').next().unwrap_or_default();
+        address
+            .parse()
+            .unwrap_or_else(|error| panic!("no address in {way}: {error}"))
     }
 }
 
