@@ -42,10 +42,11 @@ fn advance(fork: &mut Fork) -> usize {
     let Next::Try(group) = fork.next() else {
         panic!("nobody left to try");
     };
-    for target in &group {
+    for _ in &group {
         fork.branches.push(Branch {
             txn: None,
             renamed: Renamed::No,
+            absent: 480,
             state: BranchState::Calling,
             cancel: Cancel::Not,
         });
