@@ -124,7 +124,7 @@ impl Midreg {
         self.process.wait_for("it is ready", PROMPT, |lines| {
             lines
                 .iter()
-                .any(|line| line.contains("ready"))
+                .any(|line| line.contains(" ready "))
                 .then_some(())
         });
         self

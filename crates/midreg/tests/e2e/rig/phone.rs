@@ -195,7 +195,7 @@ impl Phone {
     /// Plays a script toward a server and returns the final answers in order.
     ///
     /// # Panics
-    /// If anything goes otherwise than the script says; the message shows what SIPp has to say.
+    /// If anything goes otherwise than the script says.
     pub(crate) fn play(&mut self, script: &Script, server: SocketAddr) -> Vec<Reply> {
         let scenario = script.scenario(&self.identity());
         let Self {
@@ -223,7 +223,7 @@ impl Phone {
     /// Takes its part in a call to the end.
     ///
     /// # Panics
-    /// If anything goes otherwise than the script says; the message shows what SIPp has to say.
+    /// If anything goes otherwise than the script says.
     pub(crate) fn call(&mut self, script: &CallScript, server: SocketAddr) -> Trace {
         self.calls += 1;
         let new = format!("call-{}-{}", self.calls, self.call_id);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -20,8 +20,12 @@ pub(crate) struct Sipp {
     process: Process,
     address: SocketAddr,
     longest: Duration,
-    directory: TempDir,
+    files: Files,
 }
+
+/// The directory that it writes to. When a test fails, what is there is told.
+#[derive(Debug)]
+struct Files(TempDir);
 
 impl Sipp {
     /// Starts SIPp at an address with a scenario that takes `longest` at most, and with options in words (no word has a
@@ -53,7 +57,7 @@ impl Sipp {
             process,
             address,
             longest: longest + PROMPT,
-            directory,
+            files: Files(directory),
         }
     }
 
@@ -73,26 +77,38 @@ impl Sipp {
     /// Waits until the scenario is played to its end.
     ///
     /// # Panics
-    /// If anything went otherwise than the scenario says; the message shows what SIPp has to say.
+    /// If anything went otherwise than the scenario says.
     pub(crate) fn finish(self) -> Trace {
         let Self {
             process,
             address,
             longest,
-            directory,
+            files,
         } = self;
         let (status, output) = process.finish(longest);
-        let messages = read(directory.path(), "messages");
         assert!(
             status.success(),
-            "SIPp at {address} failed ({status})\n--- errors of SIPp ---\n{}\n{}--- messages of SIPp ---\n{messages}",
-            read(directory.path(), "errors"),
             // It says there, and nowhere else, what it does not like in a scenario.
-            output
-                .first()
-                .map_or_else(String::new, |line| format!("{line}\n")),
+            "SIPp at {address} failed ({status}): {}",
+            output.first().map_or("", String::as_str)
         );
-        trace(&messages)
+        trace(&files.read("messages"))
+    }
+}
+
+impl Files {
+    /// A file that SIPp may have had no reason to write.
+    fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.0.path().join(file)).unwrap_or_default()
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let [errors, messages] = ["errors", "messages"].map(|file| self.read(file));
+            eprintln!("--- errors of SIPp ---\n{errors}\n--- messages of SIPp ---\n{messages}");
+        }
     }
 }
 
@@ -105,11 +121,6 @@ pub(super) fn finals(trace: &Trace) -> Vec<Reply> {
         .collect();
     replies.dedup_by_key(|reply| reply.header("CSeq").map(str::to_owned));
     replies
-}
-
-/// A file that SIPp may have had no reason to write.
-fn read(directory: &Path, file: &str) -> String {
-    fs::read_to_string(directory.join(file)).unwrap_or_default()
 }
 
 /// SIPp's message trace, in which a line "… message received [n] bytes :" or "… message sent (n bytes):" and an empty
