@@ -11,6 +11,7 @@ mod domains;
 mod first_registration;
 mod grants;
 mod in_dialog;
+mod ipv6;
 mod leaving;
 mod local_digest;
 mod messages;

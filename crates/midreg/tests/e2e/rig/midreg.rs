@@ -1,6 +1,6 @@
 //! `Midreg`: the program under test.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -55,8 +55,9 @@ impl Midreg {
         Self::serve(port, &["--upstream", &upstream, "--mode", mode], settings)
     }
 
-    /// Starts one that meets the phones at one port and the main registrar at another.
+    /// Starts one that meets the phones at one address of theirs and the main registrar at another.
     pub(crate) fn start_with_two_sides(
+        phones: IpAddr,
         mode: Mode,
         upstream: SocketAddr,
         settings: &[&str],
@@ -67,7 +68,7 @@ impl Midreg {
         let settings = [&sides, settings].concat();
         Self {
             _inside: Some(inside),
-            ..Self::start(mode, upstream, &settings)
+            ..Self::start_at(Port::reserve_on(phones), mode, upstream, &settings)
         }
     }
 

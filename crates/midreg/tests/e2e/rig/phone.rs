@@ -3,15 +3,12 @@
 //! Each script is a SIPp run of its own, but address, Call-ID, From-tag and the count of CSeq go on from run to run: to
 //! the other side it is one phone, and the test can do something else in between.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::script::Identity;
 use super::sipp::{ANSWER, Sipp, finals};
 use super::{CallScript, DOMAIN, PROMPT, Port, Reply, Script, Trace, call_scenario};
-
-/// Another address of every machine.
-const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A phone of one user.
 #[derive(Debug)]
@@ -44,12 +41,17 @@ impl Phone {
 
     /// A phone at another address than 127.0.0.1, from where nothing can be taken for the main registrar's.
     pub(crate) fn elsewhere(user: &str) -> Self {
-        Self::on(
-            Port::reserve_on(ELSEWHERE),
-            user,
-            DOMAIN,
-            format!("pw-{user}"),
-        )
+        Self::at_host(user, Ipv4Addr::new(127, 0, 0, 2).into())
+    }
+
+    /// A phone that speaks IPv6.
+    pub(crate) fn over_ipv6(user: &str) -> Self {
+        Self::at_host(user, Ipv6Addr::LOCALHOST.into())
+    }
+
+    fn at_host(user: &str, host: IpAddr) -> Self {
+        let port = Port::reserve_on(host);
+        Self::on(port, user, DOMAIN, format!("pw-{user}"))
     }
 
     fn new(user: &str, domain: &str, password: String) -> Self {
@@ -214,10 +216,7 @@ impl Phone {
 
     /// Moves to a new address, as when its NAT forgets it; it is the same phone all the same, with the same Call-ID.
     pub(crate) fn move_on(&mut self) {
-        self.port = match self.port.address() {
-            SocketAddr::V4(address) => Port::reserve_on(*address.ip()),
-            SocketAddr::V6(_) => Port::reserve(),
-        };
+        self.port = Port::reserve_on(self.address().ip());
     }
 
     /// Takes its part in a call to the end.

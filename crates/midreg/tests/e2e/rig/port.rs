@@ -1,6 +1,6 @@
 //! `Port`: a UDP port on loopback that nobody else in the test run will be given. `StreamPort`: the same for TCP.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 /// A reserved UDP port.
 ///
@@ -15,11 +15,11 @@ pub(crate) struct Port {
 impl Port {
     /// Reserves a port on 127.0.0.1 that is free for UDP right now.
     pub(crate) fn reserve() -> Self {
-        Self::reserve_on(Ipv4Addr::LOCALHOST)
+        Self::reserve_on(Ipv4Addr::LOCALHOST.into())
     }
 
     /// Reserves a port on another address of this machine.
-    pub(crate) fn reserve_on(host: Ipv4Addr) -> Self {
+    pub(crate) fn reserve_on(host: IpAddr) -> Self {
         const ATTEMPTS: usize = 100;
         (0..ATTEMPTS)
             .find_map(|_| Self::try_reserve(host))
@@ -37,7 +37,7 @@ impl Port {
             .unwrap_or_else(|error| panic!("take {} for nobody: {error}", self.address))
     }
 
-    fn try_reserve(host: Ipv4Addr) -> Option<Self> {
+    fn try_reserve(host: IpAddr) -> Option<Self> {
         let twin = TcpListener::bind((host, 0)).ok()?;
         let address = twin.local_addr().ok()?;
         let free = UdpSocket::bind(address).is_ok();

@@ -37,6 +37,8 @@ impl Sipp {
         longest: Duration,
     ) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        // To SIPp a bracket opens a keyword. This one stands for its own address, in brackets.
+        let scenario = scenario.replace("[::1]", "[local_ip]");
         fs::write(directory.path().join("scenario.xml"), scenario).expect("write the scenario");
         let (host, port) = (address.ip(), address.port());
         let patience = ANSWER.as_millis();

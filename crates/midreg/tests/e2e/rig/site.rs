@@ -1,6 +1,6 @@
 //! `Site`: a main registrar with its phones, and what stands between them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::{DOMAIN, Kamailio, Midreg, Mode, Phone, Settings};
 
@@ -19,8 +19,9 @@ pub(crate) enum Between {
     Path,
     /// midreg in `aor`.
     Aor,
-    /// midreg in `aor`, which meets the phones at one port and the main registrar at another.
-    TwoSides,
+    /// midreg in `aor`, with three workers, which meets the phones at an address of theirs and the main registrar at another
+    /// port.
+    TwoSides(IpAddr),
 }
 
 /// A main registrar, and what stands before it.
@@ -59,14 +60,16 @@ impl Site {
             Between::Contact => (Mode::Contact, &["upstream.contact_style=parameter"]),
             Between::ContactUser => (Mode::Contact, &["upstream.contact_style=user"]),
             Between::Path => (Mode::Contact, &["upstream.insertion=path"]),
-            Between::Aor | Between::TwoSides => (Mode::Aor, &[]),
+            Between::Aor => (Mode::Aor, &[]),
+            Between::TwoSides(_) => (Mode::Aor, &["workers=3"]),
         };
-        let start = if between == Between::TwoSides {
-            Midreg::start_with_two_sides
+        let settings = [own, settings].concat();
+        let upstream = kamailio.address();
+        let midreg = if let Between::TwoSides(phones) = between {
+            Midreg::start_with_two_sides(phones, mode, upstream, &settings)
         } else {
-            Midreg::start
+            Midreg::start(mode, upstream, &settings)
         };
-        let midreg = start(mode, kamailio.address(), &[own, settings].concat());
         Self {
             kamailio,
             midreg: Some(midreg),
@@ -135,7 +138,7 @@ macro_rules! everywhere {
                 with_the_token_as_user: Between::ContactUser,
                 with_a_path: Between::Path,
                 in_aor_mode: Between::Aor,
-                between_two_ports: Between::TwoSides,
+                between_two_ports: Between::TwoSides(std::net::Ipv4Addr::LOCALHOST.into()),
             }
         }
     )*};
@@ -153,7 +156,7 @@ macro_rules! behind_midreg {
                 with_the_token_as_user: Between::ContactUser,
                 with_a_path: Between::Path,
                 in_aor_mode: Between::Aor,
-                between_two_ports: Between::TwoSides,
+                between_two_ports: Between::TwoSides(std::net::Ipv4Addr::LOCALHOST.into()),
             }
         }
     )*};

@@ -41,7 +41,7 @@ pub(crate) fn options(server: SocketAddr, within: Duration) -> Option<String> {
 pub(crate) fn is_taken(address: SocketAddr, within: Duration) -> bool {
     let deadline = Instant::now() + within;
     while Instant::now() < deadline {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a UDP socket on loopback");
+        let socket = UdpSocket::bind((address.ip(), 0)).expect("a UDP socket on loopback");
         socket
             .set_read_timeout(Some(REFUSAL))
             .expect("a read timeout");
