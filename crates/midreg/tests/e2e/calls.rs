@@ -19,6 +19,7 @@ everywhere! {
     soft_phone_calls_soft_phone,
     phone_watches_phone,
     call_has_requests_of_all_kinds,
+    many_call_at_once,
 }
 
 fn caller_hangs_up(between: Between) {
@@ -246,6 +247,19 @@ fn call_has_requests_of_all_kinds(between: Between) {
     let call = KINDS.iter().fold(call, |script, kind| script.within(kind));
     let call = KINDS.iter().fold(call, |script, kind| script.accept(kind));
     outsider().call(&call.hang_up(), site.front());
+
+    desk.finish();
+}
+
+fn many_call_at_once(between: Between) {
+    const CALLS: u32 = 100;
+    let site = Site::with(between);
+    let alice = site.phone("alice");
+    let answer = CallScript::default().pick_up().be_hung_up_on();
+    let desk = alice.stand_by_for(CALLS, &answer);
+
+    let call = CallScript::default().invite(&aor("alice")).be_answered();
+    outsider().call_often(CALLS, &call.hang_up(), site.front());
 
     desk.finish();
 }

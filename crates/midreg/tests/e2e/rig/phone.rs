@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::script::Identity;
-use super::sipp::{ANSWER, Sipp, finals};
+use super::sipp::{self, ANSWER, Sipp, finals};
 use super::{CallScript, DOMAIN, PROMPT, Port, Reply, Script, Trace, call_scenario};
 
 /// A phone of one user.
@@ -206,8 +206,10 @@ impl Phone {
             next_cseq,
             ..
         } = self;
-        let options =
-            format!("{server} -auth_uri {domain} -cid_str {call_id} -base_cseq {next_cseq}");
+        let options = format!(
+            "{server} {} -auth_uri {domain} -cid_str {call_id} -base_cseq {next_cseq}",
+            sipp::calls(1)
+        );
         let longest = script.pauses() + ANSWER * (script.requests() + 1);
         let trace = Sipp::start(self.address(), &scenario, &options, longest).finish();
         self.next_cseq += script.requests();
@@ -227,8 +229,18 @@ impl Phone {
         self.calls += 1;
         let new = format!("call-{}-{}", self.calls, self.call_id);
         let call_id = script.call_id().unwrap_or(&new);
-        let options = format!("{server} -auth_uri {} -cid_str {call_id}", self.domain);
+        let options = format!("{server} {} -cid_str {call_id}", sipp::calls(1));
         self.start(script, &options).finish()
+    }
+
+    /// Takes its part in many calls at once.
+    ///
+    /// # Panics
+    /// If anything goes otherwise than the script says.
+    pub(crate) fn call_often(&self, count: u32, script: &CallScript, server: SocketAddr) {
+        let call_id = format!("call-%u-{}", self.call_id);
+        let options = format!("{server} {} -cid_str {call_id}", sipp::calls(count));
+        self.start(script, &options).finish();
     }
 
     /// Waits to be called, from now on and in the background, and takes its part.
@@ -236,16 +248,25 @@ impl Phone {
     /// # Panics
     /// If the script is not one for the called.
     pub(crate) fn stand_by(&self, script: &CallScript) -> Sipp {
+        self.stand_by_for(1, script)
+    }
+
+    /// The same for many calls.
+    ///
+    /// # Panics
+    /// If the script is not one for the called.
+    pub(crate) fn stand_by_for(&self, count: u32, script: &CallScript) -> Sipp {
         assert!(script.is_called(), "a caller does not stand by");
-        let sipp = self.start(script, "");
+        let sipp = self.start(script, &sipp::calls(count));
         sipp.wait_until_it_listens();
         sipp
     }
 
     fn start(&self, script: &CallScript, options: &str) -> Sipp {
         let scenario = call_scenario::scenario(script, &self.identity());
-        let options = format!("{options} -s {}", self.user);
-        Sipp::start(self.address(), &scenario, &options, ANSWER * script.waits())
+        let options = format!("{options} -s {} -auth_uri {}", self.user, self.domain);
+        let longest = ANSWER * script.waits();
+        Sipp::start(self.address(), &scenario, &options, longest)
     }
 
     fn prove(&mut self, contact_lines: &str, server: SocketAddr) -> Reply {

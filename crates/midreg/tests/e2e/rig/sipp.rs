@@ -14,6 +14,11 @@ use super::{PROMPT, Reply, program, wire};
 /// How long SIPp waits for one message: longer than midreg waits for the main registrar (8 s), shorter than Timer F.
 pub(super) const ANSWER: Duration = Duration::from_secs(20);
 
+/// The options for so many calls at once: the first comes after a period of the call rate.
+pub(super) fn calls(count: u32) -> String {
+    format!("-m {count} -l {count} -r {}", count * 100)
+}
+
 /// A running SIPp. Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Sipp {
@@ -43,8 +48,7 @@ impl Sipp {
         let (host, port) = (address.ip(), address.port());
         let patience = ANSWER.as_millis();
         let arguments = [
-            // One call, and at once: the first call comes after a period of the call rate.
-            format!("{options} -sf scenario.xml -m 1 -l 1 -r 100 -nostdin"),
+            format!("{options} -sf scenario.xml -nostdin"),
             format!("-i {host} -bind_local -p {port}"),
             "-trace_err -error_file errors -trace_msg -message_file messages".to_owned(),
             // An unexpected answer ends the run, and no BYE is sent after it. A slow machine does not.
