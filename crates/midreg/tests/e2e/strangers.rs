@@ -1,10 +1,11 @@
 //! Who is neither a registered phone nor the main registrar gets nowhere. Strangers are at another address than Kamailio:
 //! whatever comes from there is the main registrar's.
 
-use crate::rig::{Between, CallScript, Phone, Site, aor, behind_midreg};
+use crate::rig::{Between, CallScript, Dialog, Phone, Site, aor, behind_midreg, outsider};
 
 behind_midreg! {
     stranger_who_knows_a_phones_address_at_midreg_is_told_404,
+    stranger_who_knows_the_route_of_a_call_does_not_reach_the_phone,
     phone_that_is_not_registered_is_told_403,
     phone_on_an_address_that_is_not_registered_is_told_403,
     trusted_network_is_the_main_registrar_too,
@@ -20,6 +21,25 @@ fn stranger_who_knows_a_phones_address_at_midreg_is_told_404(between: Between) {
     let call = CallScript::default().invite(contact.way());
     let call = call.be_refused(404);
     Phone::elsewhere("mallory").call(&call, site.server());
+}
+
+/// It reads so in every answer that a caller gets. What comes along it from elsewhere than the main registrar goes there,
+/// as from the phone itself, and Kamailio has no use for it.
+fn stranger_who_knows_the_route_of_a_call_does_not_reach_the_phone(between: Between) {
+    let site = Site::with(between);
+    let mut alice = Phone::elsewhere("alice");
+    alice.register(600, site.server());
+    let desk = alice.stand_by(&CallScript::default().pick_up().be_hung_up_on());
+    let mut carol = outsider();
+    let call = CallScript::default().invite(&aor("alice")).be_answered();
+    let dialog = Dialog::of_caller(&carol.call(&call, site.front()));
+
+    let stolen = dialog.clone().without_first_hop();
+    let goodbye = CallScript::default().resume("BYE", &stolen).expect(404);
+    Phone::elsewhere("mallory").call(&goodbye, site.server());
+    carol.call(&CallScript::default().hang_up_on(&dialog), site.front());
+
+    desk.finish();
 }
 
 fn phone_that_is_not_registered_is_told_403(between: Between) {

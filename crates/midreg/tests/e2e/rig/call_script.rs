@@ -143,8 +143,12 @@ impl CallScript {
 
     /// Ends the call of an earlier run.
     pub(crate) fn hang_up_on(self, dialog: &Dialog) -> Self {
-        self.then(Step::Resume("BYE".to_owned(), dialog.clone()))
-            .expect(200)
+        self.resume("BYE", dialog).expect(200)
+    }
+
+    /// Sends a request within the dialog of an earlier run.
+    pub(crate) fn resume(self, method: &str, dialog: &Dialog) -> Self {
+        self.then(Step::Resume(method.to_owned(), dialog.clone()))
     }
 
     /// Ends the call.

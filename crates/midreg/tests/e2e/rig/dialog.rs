@@ -49,6 +49,12 @@ impl Dialog {
         }
     }
 
+    /// As somebody may tell it who passes by the first server on the route.
+    pub(crate) fn without_first_hop(mut self) -> Self {
+        self.routes.remove(0);
+        self
+    }
+
     /// Request-URI of what is sent next: the Contact of the other side.
     pub(super) fn target(&self) -> &str {
         &self.target
