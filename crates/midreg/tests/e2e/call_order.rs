@@ -105,7 +105,7 @@ fn main_registrar_is_asked_where_a_phone_sends_a_call_if_that_is_wanted() {
 }
 
 fn registered_with_q(q: &str, site: &Site) -> Phone {
-    let mut phone = Phone::of("alice");
+    let mut phone = Phone::elsewhere("alice");
     let contact = format!("{};q={q}", phone.contact(600));
     let script = Script::default()
         .register(&contact)

@@ -252,7 +252,7 @@ fn call_has_requests_of_all_kinds(between: Between) {
 }
 
 fn many_call_at_once(between: Between) {
-    const CALLS: u32 = 100;
+    const CALLS: u32 = 25;
     let site = Site::with(between);
     let alice = site.phone("alice");
     let answer = CallScript::default().pick_up().be_hung_up_on();

@@ -27,8 +27,7 @@ fn stranger_who_knows_a_phones_address_at_midreg_is_told_404(between: Between) {
 /// as from the phone itself, and Kamailio has no use for it.
 fn stranger_who_knows_the_route_of_a_call_does_not_reach_the_phone(between: Between) {
     let site = Site::with(between);
-    let mut alice = Phone::elsewhere("alice");
-    alice.register(600, site.server());
+    let alice = site.phone("alice");
     let desk = alice.stand_by(&CallScript::default().pick_up().be_hung_up_on());
     let mut carol = outsider();
     let call = CallScript::default().invite(&aor("alice")).be_answered();
@@ -54,8 +53,7 @@ fn phone_that_is_not_registered_is_told_403(between: Between) {
 
 fn phone_on_an_address_that_is_not_registered_is_told_403(between: Between) {
     let site = Site::with(between);
-    let mut bob = Phone::elsewhere("bob");
-    bob.register(600, site.server());
+    let mut bob = site.phone("bob");
 
     let call = CallScript::default().invite_with_proof(&aor("alice"));
     bob.call(&call.be_refused(404), site.server());
@@ -92,8 +90,7 @@ fn phone_that_is_not_registered_may_ask_where_any_may(between: Between) {
 
 fn phone_that_is_registered_is_told_403_where_none_may(between: Between) {
     let site = Site::with_settings(between, &["calls.outbound=none"]);
-    let mut bob = Phone::elsewhere("bob");
-    bob.register(600, site.server());
+    let mut bob = site.phone("bob");
 
     let call = CallScript::default().invite(&aor("alice")).be_refused(403);
     bob.call(&call, site.server());

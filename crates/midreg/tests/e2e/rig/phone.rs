@@ -233,7 +233,7 @@ impl Phone {
         self.start(script, &options).finish()
     }
 
-    /// Takes its part in many calls at once.
+    /// Takes its part in many calls, one soon after the other.
     ///
     /// # Panics
     /// If anything goes otherwise than the script says.

@@ -96,7 +96,7 @@ impl Site {
         self.kamailio.address()
     }
 
-    /// A registered phone.
+    /// A registered phone, at another address than the main registrar: what is sent to its Contact is not meant for that.
     ///
     /// # Panics
     /// If it is not registered.
@@ -109,7 +109,7 @@ impl Site {
     /// # Panics
     /// If it is not registered.
     pub(crate) fn phone_for(&self, user: &str, expires: u32) -> Phone {
-        let mut phone = Phone::of(user);
+        let mut phone = Phone::elsewhere(user);
         phone.register(expires, self.server());
         phone
     }
