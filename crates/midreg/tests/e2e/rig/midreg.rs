@@ -1,6 +1,6 @@
 //! `Midreg`: the program under test.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -13,6 +13,9 @@ const BAD_CONFIG: i32 = 2;
 
 /// Exit code of a program that something fails.
 const FAILED: i32 = 1;
+
+/// Where operators reach it, from the directory that it runs in.
+const CONTROL: &str = "control.path=control.sock";
 
 /// How registrations relate to the main registrar's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +32,10 @@ pub(crate) enum Mode {
 #[derive(Debug)]
 pub(crate) struct Midreg {
     port: Port,
+    /// Where it meets the main registrar, if that is another.
+    _inside: Option<Port>,
     process: Process,
+    arguments: Vec<String>,
     directory: TempDir,
 }
 
@@ -55,6 +61,23 @@ impl Midreg {
         Self::serve(port, &["--upstream", &upstream, "--mode", mode], settings)
     }
 
+    /// Starts one that meets the phones at one address of theirs and the main registrar at another.
+    pub(crate) fn start_with_two_sides(
+        phones: IpAddr,
+        mode: Mode,
+        upstream: SocketAddr,
+        settings: &[&str],
+    ) -> Self {
+        let inside = Port::reserve();
+        let bind = format!("listen.1.bind=udp://{}", inside.address());
+        let sides = ["listen.0.side=devices", &bind, "listen.1.side=upstream"];
+        let settings = [&sides, settings].concat();
+        Self {
+            _inside: Some(inside),
+            ..Self::start_at(Port::reserve_on(phones), mode, upstream, &settings)
+        }
+    }
+
     /// Starts one that has no main registrar: it is the registrar.
     pub(crate) fn alone(settings: &[&str]) -> Self {
         Self::serve(Port::reserve(), &[], settings)
@@ -78,25 +101,52 @@ impl Midreg {
 
     fn ends_alone(code: i32, settings: &[&str]) -> Vec<String> {
         let (port, directory) = (Port::reserve(), directory());
-        let (status, lines) = run(&port, &directory, &[], settings).finish(PROMPT);
+        let (status, lines) = run(&arguments(&port, &[], settings), &directory).finish(PROMPT);
         assert_eq!(status.code(), Some(code), "{lines:?}");
         lines
     }
 
+    /// Ends it on the spot and starts it again: it keeps its secret and forgets all phones.
+    pub(crate) fn restart(self) -> Self {
+        let Self {
+            port,
+            _inside,
+            process,
+            arguments,
+            directory,
+        } = self;
+        process.kill();
+        Self {
+            process: run(&arguments, &directory),
+            port,
+            _inside,
+            arguments,
+            directory,
+        }
+        .that_is_ready()
+    }
+
     fn serve(port: Port, options: &[&str], settings: &[&str]) -> Self {
         let directory = directory();
-        let process = run(&port, &directory, options, settings);
-        process.wait_for("it is ready", PROMPT, |lines| {
+        let arguments = arguments(&port, options, settings);
+        Self {
+            process: run(&arguments, &directory),
+            port,
+            _inside: None,
+            arguments,
+            directory,
+        }
+        .that_is_ready()
+    }
+
+    fn that_is_ready(self) -> Self {
+        self.process.wait_for("it is ready", PROMPT, |lines| {
             lines
                 .iter()
                 .any(|line| line.contains("operators are listened to"))
                 .then_some(())
         });
-        Self {
-            port,
-            process,
-            directory,
-        }
+        self
     }
 
     /// Where it listens.
@@ -106,7 +156,7 @@ impl Midreg {
 
     /// Its control socket.
     pub(crate) fn control(&self) -> PathBuf {
-        control(&self.directory)
+        self.directory.path().join("control.sock")
     }
 
     /// Ends it on the spot. What it leaves behind is in the directory that is handed back.
@@ -125,11 +175,7 @@ fn directory() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
-fn control(directory: &TempDir) -> PathBuf {
-    directory.path().join("control.sock")
-}
-
-fn run(port: &Port, directory: &TempDir, options: &[&str], settings: &[&str]) -> Process {
+fn arguments(port: &Port, options: &[&str], settings: &[&str]) -> Vec<String> {
     let listen = format!("udp://{}", port.address());
     let mut arguments = vec!["run", "--listen", &listen];
     arguments.extend(options);
@@ -140,17 +186,20 @@ fn run(port: &Port, directory: &TempDir, options: &[&str], settings: &[&str]) ->
     {
         arguments.extend(["--set", "registration.min_expires=1"]);
     }
-    let control = format!("control.path={}", control(directory).display());
     if !settings
         .iter()
         .any(|setting| setting.starts_with("control."))
     {
-        arguments.extend(["--set", &control]);
+        arguments.extend(["--set", CONTROL]);
     }
     arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
+    arguments.into_iter().map(str::to_owned).collect()
+}
+
+fn run(arguments: &[String], directory: &TempDir) -> Process {
     Process::start(
         Path::new(env!("CARGO_BIN_EXE_midreg")),
-        &arguments,
+        arguments,
         directory.path(),
     )
 }
