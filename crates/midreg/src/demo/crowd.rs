@@ -41,6 +41,8 @@ pub(super) struct Figures {
     pub(super) died: usize,
     /// Phones that started anew and registered again.
     pub(super) rebooted: usize,
+    /// Phones that were asked to come again later (503).
+    pub(super) put_off: usize,
     /// Everything that was not as it should be.
     pub(super) faults: u64,
     /// What becomes of calls.

@@ -36,6 +36,7 @@ impl Json {
             "registered": figures.registered,
             "rebooted": figures.rebooted,
             "died": figures.died,
+            "put_off": figures.put_off,
             "expired": sample.counters.expired,
             "registers": sample.counters.registers,
             "absorbed": sample.counters.absorbed(),

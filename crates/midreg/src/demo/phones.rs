@@ -29,6 +29,11 @@ use crate::net::udp_batch::DATAGRAM;
 /// Most sockets over which the phones are dealt.
 const MAX_SOCKETS: usize = 64;
 
+/// Most phones that wait for an answer before another comes up, and how long that one waits then: a
+/// slow machine takes longer, and is not buried.
+const MAX_ASKING: usize = 100;
+const ONE_MOMENT: Duration = Duration::from_millis(10);
+
 /// How often it is looked whether all have come far enough to end.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -49,6 +54,8 @@ pub(super) struct Phones {
     pub(super) epoll: Epoll,
     sockets: Vec<(UdpSocket, SocketAddr)>,
     seats: Vec<Seat>,
+    /// Phones that wait for an answer.
+    asking: usize,
     /// When which seat has something to do; entries that a seat does not confirm are stale.
     due: BinaryHeap<Reverse<(Instant, usize)>>,
     started: Instant,
@@ -76,6 +83,7 @@ impl Phones {
             epoll: Epoll::new()?,
             sockets: Vec::new(),
             seats: Vec::with_capacity(cast.phones),
+            asking: 0,
             due: BinaryHeap::new(),
             started,
             next_call: started + tempo.storm,
@@ -174,6 +182,10 @@ impl Phones {
                 Ok(()) => return self.register(number, Instant::now()),
                 Err(fault) => self.notes.fault(fault),
             },
+            503 => {
+                seat.leave(Standing::Out, &self.notes);
+                self.notes.count(|figures| figures.put_off += 1);
+            }
             status => {
                 seat.leave(Standing::Out, &self.notes);
                 let user = seat.phone.user();
@@ -245,6 +257,9 @@ impl Phones {
             return;
         };
         match seat.wait {
+            Wait::Refresh(at) if at <= now && self.must_wait(number) => {
+                self.await_turn(number, now + ONE_MOMENT);
+            }
             Wait::Refresh(at) if at <= now => {
                 self.meet_fate(number, now);
                 self.register(number, now);
@@ -321,16 +336,30 @@ impl Phones {
             // What is lost here is repeated like what is lost on the way.
             let _ = socket.send_to(&seat.request, self.target);
         }
+        if !matches!(seat.wait, Wait::Answer(_)) {
+            self.asking += 1;
+        }
         seat.wait = Wait::Answer(repeat);
         self.due.push(Reverse((repeat.at(), number)));
     }
 
+    /// It is answered, or nobody waits for that any more.
     fn refresh_later(&mut self, number: usize) {
-        let at = Instant::now() + self.tempo.refresh;
+        self.asking -= 1;
+        self.await_turn(number, Instant::now() + self.tempo.refresh);
+    }
+
+    fn await_turn(&mut self, number: usize, at: Instant) {
         if let Some(seat) = self.seats.get_mut(number) {
             seat.wait = Wait::Refresh(at);
             self.due.push(Reverse((at, number)));
         }
+    }
+
+    /// Whether a phone comes up while too many are on the way.
+    fn must_wait(&self, number: usize) -> bool {
+        let seat = self.seats.get(number);
+        self.asking >= MAX_ASKING && seat.is_some_and(|seat| seat.standing == Standing::Out)
     }
 
     /// Has somebody call somebody, if there are two who are free.

@@ -117,6 +117,12 @@ fn registrations(options: &Options, sample: &Sample) -> Vec<String> {
 fn fates(options: &Options, sample: &Sample) -> Vec<String> {
     let (rebooted, died) = (sample.figures.rebooted, sample.figures.died);
     let mut lines = Vec::new();
+    let put_off = sample.figures.put_off;
+    if put_off > 0 {
+        lines.push(format!(
+            "{put_off} times a phone was asked to come again later."
+        ));
+    }
     if rebooted > 0 {
         let seen = match options.mode {
             Mode::Contact | Mode::Aor => "; the main registrar saw no second device",

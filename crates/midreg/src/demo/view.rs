@@ -138,12 +138,11 @@ impl View {
             Mode::Standalone => String::new(),
             _ => format!(", {contacts} contacts at the main registrar"),
         };
+        let ringing = calls.tried - calls.answered - calls.failed;
         let lost = match self.options.forks() {
-            true => format!(", {} forks lost", calls.lost),
+            true => format!(", {} lost forks", calls.lost),
             false => String::new(),
         };
-        let ringing = calls.tried - calls.answered - calls.failed;
-        let talking = calls.answered - calls.ended;
         vec![
             format!("  {:<12}{bindings} at midreg{upstream}", "bindings"),
             format!(
@@ -155,7 +154,7 @@ impl View {
                 sample.counters.expired
             ),
             format!(
-                "  {:<12}{} tried, {ringing} ringing, {talking} talking, {} answered, {} ended, {} failed{lost}",
+                "  {:<12}{} tried, {ringing} ringing, {} answered, {} ended, {} failed{lost}",
                 "calls", calls.tried, calls.answered, calls.ended, calls.failed
             ),
         ]
