@@ -74,7 +74,7 @@ fn programs_get_the_numbers_and_the_numbers_are_right() {
     let mut told = told.flatten();
     let refresh = told.find(|told| told["row"] == "D13").expect("a refresh");
     let words = refresh["words"].as_str().expect("words");
-    assert!(words.starts_with("absorbed: a pure refresh, "), "{words}");
+    assert!(words.starts_with("absorbed: pure refresh, "), "{words}");
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub(super) fn meaning(row: Row, mode: Mode) -> String {
         Row::D3 => return "refused: out of order".to_owned(),
         Row::D5 => return "asks who is registered".to_owned(),
         Row::D6 => return "takes its registration back".to_owned(),
-        Row::D13 => return "absorbed: a pure refresh".to_owned(),
+        Row::D13 => return "absorbed: pure refresh".to_owned(),
         Row::D14 => return "the main registrar cannot be asked".to_owned(),
     };
     match mode {
@@ -73,11 +73,11 @@ mod tests {
     fn an_absorbed_refresh_tells_what_the_lease_has_left() {
         assert_eq!(
             words(Row::D13, Mode::Aor, 58, 7176),
-            "absorbed: a pure refresh, 58 s of 7176 s left on the lease"
+            "absorbed: pure refresh, 58 s of 7176 s left on the lease"
         );
         assert_eq!(
             words(Row::D13, Mode::Standalone, 58, u32::MAX),
-            "absorbed: a pure refresh; granted 58 s"
+            "absorbed: pure refresh; granted 58 s"
         );
     }
 

@@ -323,3 +323,6 @@ impl Leg {
         (progress != Progress::Ended || self.side == Side::Caller).then_some(progress)
     }
 }
+
+#[cfg(test)]
+mod tests;

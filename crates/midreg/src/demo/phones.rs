@@ -253,11 +253,12 @@ impl Phones {
     }
 
     fn act_at(&mut self, number: usize, now: Instant) {
-        let Some(seat) = self.seats.get_mut(number) else {
+        let Some(seat) = self.seats.get(number) else {
             return;
         };
-        match seat.wait {
-            Wait::Refresh(at) if at <= now && self.must_wait(number) => {
+        let (wait, standing) = (seat.wait, seat.standing);
+        match wait {
+            Wait::Refresh(at) if at <= now && self.must_wait(standing) => {
                 self.await_turn(number, now + ONE_MOMENT);
             }
             Wait::Refresh(at) if at <= now => {
@@ -357,9 +358,8 @@ impl Phones {
     }
 
     /// Whether a phone comes up while too many are on the way.
-    fn must_wait(&self, number: usize) -> bool {
-        let seat = self.seats.get(number);
-        self.asking >= MAX_ASKING && seat.is_some_and(|seat| seat.standing == Standing::Out)
+    fn must_wait(&self, standing: Standing) -> bool {
+        self.asking >= MAX_ASKING && standing == Standing::Out
     }
 
     /// Has somebody call somebody, if there are two who are free.

@@ -243,7 +243,7 @@ pub(super) mod testing {
         sample.told.push(Told {
             user: "user7".to_owned(),
             row: Row::D13,
-            words: "absorbed: a pure refresh, 8 s of 7176 s left on the lease".to_owned(),
+            words: "absorbed: pure refresh, 8 s of 7176 s left on the lease".to_owned(),
         });
         sample
     }
@@ -272,7 +272,7 @@ mod tests {
             "holds 49 contacts, one for each user.",
             "2 phones fell silent for good; midreg has noticed 0.",
             "3 calls: 3 rang, 2 were answered, 1 hung up, 0 failed; 0 phones rang along",
-            "     400  D13    absorbed: a pure refresh",
+            "     400  D13    absorbed: pure refresh",
             "Every phone was registered, and every answer was right.",
         ] {
             assert!(text.contains(part), "{part}\n{text}");

@@ -201,7 +201,7 @@ impl Screen for View {
 fn decision((at, told): &(Duration, Told)) -> String {
     let (user, row) = (&told.user, told.row.as_str());
     let at = at.as_secs_f64();
-    format!("  {at:>6.1} s  {user:<9} {row:<7}{}", told.words)
+    format!(" {at:>6.1}s {user:<9}{row:<4} {}", told.words)
 }
 
 /// Length of the bar of a rate, beside that of all.
@@ -240,7 +240,7 @@ mod tests {
         for line in plain.lines() {
             assert!(line.chars().count() <= 80, "{line}");
         }
-        assert_eq!(plain.matches("absorbed: a pure refresh").count(), DECISIONS);
+        assert_eq!(plain.matches("absorbed: pure refresh").count(), DECISIONS);
     }
 
     #[test]
