@@ -40,16 +40,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Users that are looked at to find two who are free for a call.
 const CANDIDATES: usize = 64;
 
-/// How many times longer a phone rings, of several, that is not to be the one that is answered.
-const RELUCTANCE: u32 = 20;
+/// How long a phone rings that is not to be the one of several that is answered: until it is told to
+/// stop, even if that takes its time.
+const RELUCTANCE: Duration = Duration::from_secs(30);
 
 /// All phones.
 pub(super) struct Phones {
     target: SocketAddr,
     tempo: Tempo,
     cast: Cast,
-    /// How many times longer a phone rings that is not to be the one that is answered.
-    reluctance: u32,
+    /// How long a phone rings that is not to be the one that is answered.
+    reluctance: Duration,
     notes: Arc<Notes>,
     pub(super) epoll: Epoll,
     sockets: Vec<(UdpSocket, SocketAddr)>,
@@ -77,7 +78,7 @@ impl Phones {
             cast,
             reluctance: match options.forks() {
                 true => RELUCTANCE,
-                false => 1,
+                false => tempo.ring,
             },
             notes,
             epoll: Epoll::new()?,
@@ -384,7 +385,7 @@ impl Phones {
         let place = self.place(number);
         let habits = Habits {
             ring: self.tempo.ring,
-            talk: (self.calls % 2 == 0).then_some(self.tempo.talk),
+            talk: (self.calls.is_multiple_of(2)).then_some(self.tempo.talk),
         };
         let leg = Leg::dial(&parties, place, self.target, habits, &mut self.mail);
         self.calls += 1;
@@ -402,13 +403,13 @@ impl Phones {
         let call = Leg::call_of(invite).unwrap_or_default();
         let phones = self.cast.phones_of(self.cast.user_of(number));
         let chosen = phones.start + call % phones.len().max(1);
-        let reluctance = match number == chosen {
-            true => 1,
+        let ring = match number == chosen {
+            true => self.tempo.ring,
             false => self.reluctance,
         };
         Habits {
-            ring: self.tempo.ring * reluctance,
-            talk: (call % 2 == 1).then_some(self.tempo.talk),
+            ring,
+            talk: (!call.is_multiple_of(2)).then_some(self.tempo.talk),
         }
     }
 

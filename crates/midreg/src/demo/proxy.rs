@@ -81,7 +81,7 @@ pub(super) fn back(
         return None;
     }
     let next = Via::parse(vias.next()?.value).ok()?;
-    let host = next.received_ip().or(next.host.ip())?;
+    let host = next.received_ip().or_else(|| next.host.ip())?;
     let port = next.rport().flatten().or(next.port)?;
     let mut patch = Patch::new(response);
     patch.remove_header(&ours);

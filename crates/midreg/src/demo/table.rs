@@ -27,7 +27,7 @@ impl Table {
         }
     }
 
-    fn row(&mut self, sample: &Sample) -> String {
+    fn row(&self, sample: &Sample) -> String {
         let span = sample.elapsed.saturating_sub(self.previous.elapsed);
         let span = span.as_secs_f64().max(0.001);
         let rate = |now: u64, then: u64| (now.saturating_sub(then) as f64 / span).round() as u64;
