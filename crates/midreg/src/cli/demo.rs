@@ -74,8 +74,7 @@ fn show(options: &Options) -> Result<Outcome, DemoError> {
     let stops = stops(Signals::take()?)?;
     let style = match options.json {
         true => Style::Json,
-        false if io::stdout().is_terminal() => Style::Terminal,
-        false => Style::Plain,
+        false => style(),
     };
     let options = demo::Options {
         phones: options.phones,
@@ -91,6 +90,16 @@ fn show(options: &Options) -> Result<Outcome, DemoError> {
         style,
     };
     demo::run(&options, &stops, &mut io::stdout())
+}
+
+/// What suits standard output.
+fn style() -> Style {
+    let told = |name| std::env::var_os(name).unwrap_or_default();
+    match io::stdout().is_terminal() && told("TERM") != "dumb" {
+        true if told("NO_COLOR").is_empty() => Style::Terminal,
+        true => Style::Monochrome,
+        false => Style::Plain,
+    }
 }
 
 fn phones(text: &str) -> Result<usize, String> {

@@ -1,6 +1,6 @@
 //! `Contacts`: what the demo's main registrar holds of its users, and until when.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::proxy::Lookup;
@@ -9,6 +9,8 @@ use super::proxy::Lookup;
 #[derive(Debug, Default)]
 pub(super) struct Contacts {
     users: HashMap<Vec<u8>, Vec<Held>>,
+    /// All URIs there ever were.
+    known: HashSet<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -23,11 +25,17 @@ impl Contacts {
         let held = self.users.entry(user.to_vec()).or_default();
         held.retain(|held| held.uri != uri);
         if seconds > 0 {
+            self.known.insert(uri.to_vec());
             held.push(Held {
                 uri: uri.to_vec(),
                 until: now + Duration::from_secs(seconds.into()),
             });
         }
+    }
+
+    /// How many different ones there ever were, of all users.
+    pub(super) fn known(&self) -> usize {
+        self.known.len()
     }
 
     /// How many there are, of all users.
@@ -62,7 +70,7 @@ mod tests {
         contacts.note(b"bob", b"sip:one", (now, 0));
         assert_eq!(contacts.contact(b"bob"), Some(b"sip:two".to_vec()));
         assert_eq!(contacts.contact(b"eve"), None);
-        assert_eq!(contacts.count(now), 1);
+        assert_eq!((contacts.count(now), contacts.known()), (1, 2));
         assert_eq!(contacts.count(now + Duration::from_secs(60)), 0);
     }
 }

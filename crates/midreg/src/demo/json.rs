@@ -44,7 +44,11 @@ impl Json {
             "reduction": sample.reduction().map(|factor| (factor * 10.0).round() / 10.0),
             "decisions": decisions,
             "bindings": sample.bindings,
-            "main_registrar": { "registers": sample.reached, "contacts": sample.contacts },
+            "main_registrar": {
+                "registers": sample.reached,
+                "contacts": sample.contacts,
+                "contacts_ever": sample.known,
+            },
             "calls": {
                 "tried": calls.tried,
                 "rang": calls.rang,

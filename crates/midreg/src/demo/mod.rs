@@ -72,6 +72,8 @@ pub struct Options {
 pub enum Style {
     /// A picture that is drawn anew in place.
     Terminal,
+    /// The same without colours.
+    Monochrome,
     /// Lines of text.
     Plain,
     /// One JSON object per line.

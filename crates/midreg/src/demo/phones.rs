@@ -345,10 +345,19 @@ impl Phones {
         self.due.push(Reverse((repeat.at(), number)));
     }
 
-    /// It is answered, or nobody waits for that any more.
+    /// It is answered, or nobody waits for that any more. Phones that came up together go separate
+    /// ways with their first refresh.
     fn refresh_later(&mut self, number: usize) {
         self.asking -= 1;
-        self.await_turn(number, Instant::now() + self.tempo.refresh);
+        let first = self
+            .seats
+            .get(number)
+            .is_some_and(|seat| seat.refreshes == 0);
+        let share = match first {
+            true => (number * 61 % 100 + 1) as f64 / 100.0,
+            false => 1.0,
+        };
+        self.await_turn(number, Instant::now() + self.tempo.refresh.mul_f64(share));
     }
 
     fn await_turn(&mut self, number: usize, at: Instant) {

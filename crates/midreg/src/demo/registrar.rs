@@ -102,6 +102,11 @@ impl Registrar {
     pub(super) fn contacts(&self) -> usize {
         self.board.contacts().count(Instant::now())
     }
+
+    /// Different contacts that it has ever held: devices, as far as it can tell.
+    pub(super) fn known(&self) -> usize {
+        self.board.contacts().known()
+    }
 }
 
 impl Board {

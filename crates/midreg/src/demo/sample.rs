@@ -28,6 +28,8 @@ pub(super) struct Sample {
     pub(super) reached: u64,
     /// Contacts that it holds.
     pub(super) contacts: usize,
+    /// Different contacts that it has ever held.
+    pub(super) known: usize,
     /// What midreg has decided lately, in words.
     pub(super) told: Vec<Told>,
     /// What somebody has found fault with lately.
@@ -54,6 +56,7 @@ impl Sample {
             bindings: report.totals.bindings,
             reached: registrar.map_or(0, Registrar::reached),
             contacts: registrar.map_or(0, Registrar::contacts),
+            known: registrar.map_or(0, Registrar::known),
             told,
             faults: crowd.take_faults(),
         }

@@ -27,7 +27,7 @@ pub(super) trait Screen {
 /// The screen for these options.
 pub(super) fn of(options: &Options) -> Box<dyn Screen> {
     match options.style {
-        Style::Terminal => Box::new(View::new(options)),
+        Style::Terminal | Style::Monochrome => Box::new(View::new(options)),
         Style::Plain => Box::new(Table::new(options)),
         Style::Json => Box::new(Json::new(options)),
     }

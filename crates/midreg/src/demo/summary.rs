@@ -92,11 +92,11 @@ fn registrations(options: &Options, sample: &Sample) -> Vec<String> {
     match options.mode {
         Mode::Contact | Mode::Aor => vec![
             format!(
-                "midreg answered {absorbed} of them itself and sent {out} to the main registrar: {} to 1.",
+                "midreg absorbed {absorbed} of them, and sent {out} to the main registrar: {} to 1.",
                 factor(sample)
             ),
             format!(
-                "The main registrar holds {contacts} contacts, one for each {}.",
+                "The main registrar holds {contacts} contacts, one for each {} that is registered.",
                 match options.mode {
                     Mode::Aor => "user",
                     _ => "phone",
@@ -124,12 +124,17 @@ fn fates(options: &Options, sample: &Sample) -> Vec<String> {
         ));
     }
     if rebooted > 0 {
-        let seen = match options.mode {
-            Mode::Contact | Mode::Aor => "; the main registrar saw no second device",
-            Mode::Mirror | Mode::Standalone => "",
+        let devices = match options.mode {
+            Mode::Contact => options.phones,
+            Mode::Aor => options.cast().users(),
+            Mode::Mirror | Mode::Standalone => 0,
+        };
+        let seen = match sample.known <= devices {
+            true if devices > 0 => "; the main registrar saw no new device",
+            _ => "",
         };
         lines.push(format!(
-            "{rebooted} phones restarted with another Call-ID and port{seen}."
+            "{rebooted} phones restarted (new Call-ID, new port){seen}."
         ));
     }
     if died > 0 {
@@ -141,22 +146,22 @@ fn fates(options: &Options, sample: &Sample) -> Vec<String> {
     lines
 }
 
-fn calls(options: &Options, sample: &Sample) -> Option<String> {
+fn calls(options: &Options, sample: &Sample) -> Vec<String> {
     let calls = &sample.figures.calls;
-    if calls.tried == 0 {
-        return None;
-    }
-    let lost = match options.forks() {
-        true => format!(
-            "; {} phones rang along and were told that another had answered",
-            calls.lost
-        ),
-        false => String::new(),
-    };
-    Some(format!(
-        "{} calls: {} rang, {} were answered, {} hung up, {} failed{lost}.",
+    let mut lines = vec![format!(
+        "{} calls: {} rang, {} were answered, {} hung up, {} failed.",
         calls.tried, calls.rang, calls.answered, calls.ended, calls.failed
-    ))
+    )];
+    if options.forks() {
+        lines.push(format!(
+            "{} phones rang along, and stopped when another had answered.",
+            calls.lost
+        ));
+    }
+    match calls.tried {
+        0 => Vec::new(),
+        _ => lines,
+    }
 }
 
 /// The rows of the table that were decided, the most frequent first.
@@ -229,10 +234,12 @@ pub(super) mod testing {
             bindings: 98,
             reached: 100,
             contacts: 49,
+            known: 50,
             ..Sample::default()
         };
         sample.figures.registered = 98;
         sample.figures.died = 2;
+        sample.figures.rebooted = 1;
         sample.figures.calls.tried = 3;
         sample.figures.calls.rang = 3;
         sample.figures.calls.answered = 2;
@@ -268,15 +275,24 @@ mod tests {
         let text = text(&options(), &sample(), &outcome());
         for part in [
             "100 phones of 50 users sent 500 REGISTERs in 10 s.",
-            "midreg answered 400 of them itself and sent 100 to the main registrar: 5.0 to 1.",
-            "holds 49 contacts, one for each user.",
+            "midreg absorbed 400 of them, and sent 100 to the main registrar: 5.0 to 1.",
+            "holds 49 contacts, one for each user that is registered.",
+            "1 phones restarted (new Call-ID, new port); the main registrar saw no new device.",
             "2 phones fell silent for good; midreg has noticed 0.",
-            "3 calls: 3 rang, 2 were answered, 1 hung up, 0 failed; 0 phones rang along",
+            "3 calls: 3 rang, 2 were answered, 1 hung up, 0 failed.\n0 phones rang along",
             "     400  D13    absorbed: pure refresh",
             "Every phone was registered, and every answer was right.",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
+    }
+
+    #[test]
+    fn a_ghost_is_not_passed_over() {
+        let mut sample = sample();
+        sample.known += 1;
+        let text = text(&options(), &sample, &outcome());
+        assert!(!text.contains("saw no new device"), "{text}");
     }
 
     #[test]

@@ -5,19 +5,18 @@ use std::time::Duration;
 
 use engine::policy::Mode;
 
-use super::Options;
 use super::decisions::Told;
 use super::sample::Sample;
 use super::screen::Screen;
 use super::summary::{self, Outcome, factor};
+use super::{Options, Style};
 
 /// Time between two drawings, and drawings in a second.
 const INTERVAL: Duration = Duration::from_millis(250);
 const PER_SECOND: usize = 4;
 
-/// Decisions that are shown, and how many new ones come in at each drawing: more cannot be read.
+/// Decisions that are shown; two new ones at each drawing, for more cannot be read.
 const DECISIONS: usize = 8;
-const NEW_DECISIONS: usize = 2;
 
 /// Longest bar.
 const BAR: usize = 40;
@@ -57,11 +56,13 @@ impl View {
     }
 
     fn remember(&mut self, sample: &Sample) {
-        // The rarest are the most telling.
+        // The rarest are the most telling, the most frequent what it is about.
         let mut told: Vec<&Told> = sample.told.iter().collect();
         told.sort_by_key(|told| sample.decided(told.row));
-        for told in told.into_iter().take(NEW_DECISIONS) {
-            self.told.push_back((sample.elapsed, told.clone()));
+        let rarest = told.first().into_iter();
+        let most_frequent = told.last().filter(|_| told.len() > 1);
+        for told in rarest.chain(most_frequent) {
+            self.told.push_back((sample.elapsed, (*told).clone()));
         }
         let surplus = self.told.len().saturating_sub(DECISIONS);
         self.told.drain(..surplus);
@@ -94,7 +95,8 @@ impl View {
         let Options { phones, tempo, .. } = self.options;
         let mode = crate::config::words::mode_name(self.options.mode);
         let users = self.options.cast().users();
-        let (now, end) = (sample.elapsed.as_secs(), tempo.duration.as_secs());
+        let end = tempo.duration.as_secs();
+        let now = sample.elapsed.as_secs().min(end);
         format!(
             "{BOLD}midreg demo{OFF} · {mode} · {phones} phones of {users} users · {now} s of {end} s · \
              Ctrl-C ends it"
@@ -171,6 +173,9 @@ impl View {
             text += "\x1b[K\n";
         }
         text += "\x1b[J";
+        if self.options.style == Style::Monochrome {
+            text = plain(&text);
+        }
         self.drawn = lines.len();
         text
     }
@@ -196,6 +201,12 @@ impl Screen for View {
         let summary = summary::text(&self.options, sample, outcome);
         format!("{picture}{WRAP}{CURSOR_ON}\n{summary}")
     }
+}
+
+/// Without colours.
+fn plain(text: &str) -> String {
+    let codes = [BOLD, DIM, GREEN, YELLOW, OFF].iter();
+    codes.fold(text.to_owned(), |text, code| text.replace(code, ""))
 }
 
 fn decision((at, told): &(Duration, Told)) -> String {
@@ -231,11 +242,12 @@ mod tests {
 
     #[test]
     fn a_picture_fits_an_ordinary_terminal() {
-        let mut view = View::new(&options());
+        let mut view = View::new(&Options {
+            style: Style::Monochrome,
+            ..options()
+        });
         let text = (0..9).map(|_| view.show(&sample())).last().expect("some");
-        let plain = [BOLD, DIM, GREEN, YELLOW, OFF, "\x1b[K", "\x1b[J"]
-            .iter()
-            .fold(text, |text, code| text.replace(code, ""));
+        let plain = text.replace("\x1b[K", "").replace("\x1b[J", "");
         assert!(plain.lines().count() <= 24, "{plain}");
         for line in plain.lines() {
             assert!(line.chars().count() <= 80, "{line}");
