@@ -19,7 +19,7 @@ const PER_SECOND: usize = 4;
 const DECISIONS: usize = 8;
 
 /// Longest bar.
-const BAR: usize = 40;
+const BAR: usize = 34;
 
 /// Long lines are cut rather than wrapped, so that as many are drawn as are counted.
 const NO_WRAP: &str = "\x1b[?7l";
