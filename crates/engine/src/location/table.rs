@@ -190,6 +190,14 @@ impl Table {
         }
     }
 
+    /// Lets the CSeqs of all leases leap ahead, once all of a former run has been replayed. Hands back
+    /// the bindings that were behind others of their lease.
+    pub(crate) fn leap(&mut self, by: impl Fn(&Lease) -> u32) -> Vec<BindingId> {
+        let slots = self.slots.iter_mut();
+        let records = slots.flat_map(|slot| slot.records_mut());
+        records.flat_map(|record| record.leap(&by)).collect()
+    }
+
     /// Changes every binding, once all of a former run has been replayed, and arms it anew. Hands
     /// back those of which `live` says no.
     pub(crate) fn revive(&mut self, mut live: impl FnMut(&mut Binding) -> bool) -> Vec<BindingId> {
