@@ -206,16 +206,17 @@ impl Phones {
             return;
         }
         let method = message.request().map(|line| line.method);
-        let progress = match (&mut seat.leg, method) {
-            (Some(leg), None) if leg.owns(message) => leg.on_response(message, &mut self.mail),
-            (Some(leg), Some(_)) if leg.owns(message) => leg.on_request(message, &mut self.mail),
-            (None, Some(Method::Invite)) => return self.on_invite(number, message),
-            (_, None | Some(Method::Ack)) => None,
-            (leg, Some(_)) => {
-                let refusal = match leg {
-                    Some(_) => (486, "Busy Here"),
-                    None => (481, "Call/Transaction Does Not Exist"),
-                };
+        let leg = seat.legs.iter_mut().find(|leg| leg.owns(message));
+        let progress = match (leg, method) {
+            (Some(leg), None) => leg.on_response(message, &mut self.mail),
+            (Some(leg), Some(_)) => leg.on_request(message, &mut self.mail),
+            (None, Some(Method::Invite)) => {
+                self.on_invite(number, message);
+                None
+            }
+            (None, None | Some(Method::Ack)) => None,
+            (None, Some(_)) => {
+                let refusal = (481, "Call/Transaction Does Not Exist");
                 self.mail.push(refuse(message, self.target, refusal));
                 None
             }
@@ -228,9 +229,8 @@ impl Phones {
         let habits = self.callee_habits(number, invite);
         let leg = Leg::ring(invite, place, self.target, habits, &mut self.mail);
         if let Some(seat) = self.seats.get_mut(number) {
-            seat.leg = leg;
+            seat.legs.extend(leg);
         }
-        self.note(number, None);
     }
 
     /// Does what is due.
@@ -272,9 +272,10 @@ impl Phones {
         let Some(seat) = self.seats.get_mut(number) else {
             return;
         };
-        let leg = seat.leg.as_mut();
-        if let Some(leg) = leg.filter(|leg| leg.wakes_at().is_some_and(|at| at <= now)) {
-            let progress = leg.on_timer(now, &mut self.mail);
+        let due = |leg: &&mut Leg| leg.wakes_at().is_some_and(|at| at <= now);
+        let due = seat.legs.iter_mut().filter(due);
+        let progress: Vec<_> = due.map(|leg| leg.on_timer(now, &mut self.mail)).collect();
+        for progress in progress {
             self.note(number, progress);
         }
     }
@@ -400,7 +401,7 @@ impl Phones {
         self.calls += 1;
         self.notes.count(|figures| figures.calls.tried += 1);
         if let Some(seat) = self.seats.get_mut(number) {
-            seat.leg = Some(leg);
+            seat.legs.push(leg);
         }
         self.note(number, None);
         self.post(number);
@@ -447,10 +448,8 @@ impl Phones {
         let Some(seat) = self.seats.get_mut(number) else {
             return;
         };
-        if seat.leg.as_ref().is_some_and(Leg::is_over) {
-            seat.leg = None;
-        }
-        if let Some(at) = seat.leg.as_ref().and_then(Leg::wakes_at) {
+        seat.legs.retain(|leg| !leg.is_over());
+        if let Some(at) = seat.legs.iter().filter_map(Leg::wakes_at).min() {
             self.due.push(Reverse((at, number)));
         }
     }

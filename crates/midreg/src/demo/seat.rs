@@ -27,8 +27,8 @@ pub(super) struct Seat {
     pub(super) refreshes: u32,
     /// The latest REGISTER, for retransmissions.
     pub(super) request: Vec<u8>,
-    /// The call it has part in.
-    pub(super) leg: Option<Leg>,
+    /// The calls it has part in. Whoever is called while he is on his way to another call has two.
+    pub(super) legs: Vec<Leg>,
 }
 
 /// Whether a phone is registered.
@@ -70,19 +70,19 @@ impl Seat {
             boot: Boot::Settled,
             refreshes: 0,
             request: Vec::new(),
-            leg: None,
+            legs: Vec::new(),
         }
     }
 
     /// Whether it can call or be called.
     pub(super) fn is_free(&self) -> bool {
-        self.standing == Standing::In && self.fate == Fate::Steady && self.leg.is_none()
+        self.standing == Standing::In && self.fate == Fate::Steady && self.legs.is_empty()
     }
 
     /// Whether it has come as far as it should before the end.
     pub(super) fn is_settled(&self) -> bool {
         let registered = self.standing == Standing::In && self.refreshes >= REFRESHES;
-        self.leg.is_none() && (registered || self.standing == Standing::Dead)
+        self.legs.is_empty() && (registered || self.standing == Standing::Dead)
     }
 
     /// Its request was accepted.
