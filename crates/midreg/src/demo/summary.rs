@@ -64,16 +64,17 @@ pub(super) fn title(options: &Options) -> String {
             mode_name(mode)
         ),
     };
-    format!("{phones} phones of {users} users register with passwords {place}.")
+    let crowd = format!("{} of {}", number(phones, "phone"), number(users, "user"));
+    format!("{crowd} register with passwords {place}.")
 }
 
 /// What it all amounts to.
 pub(super) fn text(options: &Options, sample: &Sample, outcome: &Outcome) -> String {
     let seconds = sample.elapsed.as_secs_f64().round();
     let mut lines = vec![format!(
-        "{} phones of {} users sent {} REGISTERs in {seconds} s.",
-        options.phones,
-        options.cast().users(),
+        "{} of {} sent {} REGISTERs in {seconds} s.",
+        number(options.phones, "phone"),
+        number(options.cast().users(), "user"),
         sample.counters.registers
     )];
     lines.extend(registrations(options, sample));
@@ -96,7 +97,8 @@ fn registrations(options: &Options, sample: &Sample) -> Vec<String> {
                 factor(sample)
             ),
             format!(
-                "The main registrar holds {contacts} contacts, one for each {} that is registered.",
+                "The main registrar holds {}, one for each {} that is registered.",
+                number(contacts, "contact"),
                 match options.mode {
                     Mode::Aor => "user",
                     _ => "phone",
@@ -108,8 +110,8 @@ fn registrations(options: &Options, sample: &Sample) -> Vec<String> {
             "Compare with `midreg demo --mode contact`.".to_owned(),
         ],
         Mode::Standalone => vec![format!(
-            "There is no main registrar: midreg answered all of them, and holds {} bindings.",
-            sample.bindings
+            "There is no main registrar: midreg answered all of them, and holds {}.",
+            number(sample.bindings, "binding")
         )],
     }
 }
@@ -134,13 +136,15 @@ fn fates(options: &Options, sample: &Sample) -> Vec<String> {
             _ => "",
         };
         lines.push(format!(
-            "{rebooted} phones restarted (new Call-ID, new port){seen}."
+            "{} restarted (new Call-ID, new port){seen}.",
+            number(rebooted, "phone")
         ));
     }
     if died > 0 {
         let expired = sample.counters.expired;
         lines.push(format!(
-            "{died} phones fell silent for good; midreg has noticed {expired}."
+            "{} fell silent for good; midreg has noticed {expired}.",
+            number(died, "phone")
         ));
     }
     lines
@@ -149,13 +153,17 @@ fn fates(options: &Options, sample: &Sample) -> Vec<String> {
 fn calls(options: &Options, sample: &Sample) -> Vec<String> {
     let calls = &sample.figures.calls;
     let mut lines = vec![format!(
-        "{} calls: {} rang, {} were answered, {} hung up, {} failed.",
-        calls.tried, calls.rang, calls.answered, calls.ended, calls.failed
+        "{}: {} rang, {} answered, {} hung up, {} failed.",
+        number(calls.tried, "call"),
+        calls.rang,
+        calls.answered,
+        calls.ended,
+        calls.failed
     )];
     if options.forks() {
         lines.push(format!(
-            "{} phones rang along, and stopped when another had answered.",
-            calls.lost
+            "{} rang along, and stopped when another had answered.",
+            number(calls.lost, "phone")
         ));
     }
     match calls.tried {
@@ -194,6 +202,14 @@ fn verdict(outcome: &Outcome) -> String {
         (End::Complete, missing, faults) => {
             format!("{missing} phones were not registered; {faults} answers were wrong or missing.")
         }
+    }
+}
+
+/// So many of something.
+fn number(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
     }
 }
 
@@ -277,9 +293,9 @@ mod tests {
             "100 phones of 50 users sent 500 REGISTERs in 10 s.",
             "midreg absorbed 400 of them, and sent 100 to the main registrar: 5.0 to 1.",
             "holds 49 contacts, one for each user that is registered.",
-            "1 phones restarted (new Call-ID, new port); the main registrar saw no new device.",
+            "1 phone restarted (new Call-ID, new port); the main registrar saw no new device.",
             "2 phones fell silent for good; midreg has noticed 0.",
-            "3 calls: 3 rang, 2 were answered, 1 hung up, 0 failed.\n0 phones rang along",
+            "3 calls: 3 rang, 2 answered, 1 hung up, 0 failed.\n0 phones rang along",
             "     400  D13    absorbed: pure refresh",
             "Every phone was registered, and every answer was right.",
         ] {

@@ -13,9 +13,11 @@ const REFRESHES: u32 = 15;
 /// Most REGISTERs that all phones send in a second: the demo is to be seen, not to be heard.
 const REGISTERS_PER_SECOND: f64 = 5000.0;
 
-/// Most phones that come up in a second, and the shortest time in which all do.
+/// Most phones that come up in a second, as far as a third of the time is enough for that, and the
+/// shortest time in which all do.
 const PHONES_PER_SECOND: f64 = 1000.0;
 const SHORTEST_STORM: Duration = Duration::from_millis(500);
+const STORM_SHARE: u32 = 3;
 
 /// Shortest lifetime that a phone asks for: a machine that stops for a moment must not look like a
 /// phone that is dead.
@@ -50,7 +52,7 @@ impl Tempo {
         let storm = Duration::from_secs_f64(phones / PHONES_PER_SECOND);
         Self {
             duration,
-            storm: storm.max(SHORTEST_STORM),
+            storm: storm.min(duration / STORM_SHARE).max(SHORTEST_STORM),
             refresh,
             expires: (refresh * 4).as_secs().max(SHORTEST_LIFE),
             calls: refresh / 4,
