@@ -95,9 +95,9 @@ pub enum DemoError {
 /// # Errors
 ///
 /// See [`DemoError`].
-pub fn run(
+pub fn run<Signal>(
     options: &Options,
-    stop: &Receiver<()>,
+    stop: &Receiver<Signal>,
     out: &mut impl Write,
 ) -> Result<Outcome, DemoError> {
     let stage = Stage::start(options)?;
@@ -155,19 +155,24 @@ impl Stage {
     }
 
     /// Waits for the next multiple of `interval`, or the end; whether somebody wants to stop.
-    fn pause(&self, interval: Duration, duration: Duration, stop: &Receiver<()>) -> bool {
+    fn pause<Signal>(
+        &self,
+        interval: Duration,
+        duration: Duration,
+        stop: &Receiver<Signal>,
+    ) -> bool {
         let elapsed = self.started.elapsed();
         let beats = elapsed.as_nanos() / interval.as_nanos().max(1) + 1;
         let next = interval.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX));
         let wait = next.min(duration).saturating_sub(elapsed);
-        stop.recv_timeout(wait) != Err(RecvTimeoutError::Timeout)
+        has_come(stop, wait)
     }
 
     /// Waits until every phone and every call has come as far as it should.
-    fn settle(&self, stop: &Receiver<()>) -> End {
+    fn settle<Signal>(&self, stop: &Receiver<Signal>) -> End {
         let until = Instant::now() + SETTLE_WITHIN;
         loop {
-            if stop.recv_timeout(SETTLE_EVERY) != Err(RecvTimeoutError::Timeout) {
+            if has_come(stop, SETTLE_EVERY) {
                 return End::Stopped;
             }
             if self.crowd.is_settled() {
@@ -187,6 +192,11 @@ impl Stage {
             faults: figures.faults,
         }
     }
+}
+
+/// Whether somebody wants to stop within this time, or nobody could any more.
+fn has_come<Signal>(stop: &Receiver<Signal>, within: Duration) -> bool {
+    !matches!(stop.recv_timeout(within), Err(RecvTimeoutError::Timeout))
 }
 
 impl Options {
