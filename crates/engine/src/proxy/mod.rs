@@ -152,6 +152,9 @@ fn set_out(core: &mut Core, now: Now, request: &Request<'_>, out: &mut Outbox) {
 }
 
 fn plan<'a>(core: &Core, request: &Request<'a>) -> Result<Journey<'a>, Refusal> {
+    if loops::is_from_ourselves(request.message, &core.policy) {
+        return Err(Refusal::new(482, "Loop Detected"));
+    }
     let itinerary = Itinerary::read(request.message, &core.policy, &core.keys)?;
     check_extensions(request.message, Role::Proxy)?;
     if let Ok(uri) = Uri::parse(itinerary.uri)

@@ -7,6 +7,7 @@ mod forks;
 mod messages;
 mod names;
 mod outbound;
+mod review;
 mod shards;
 mod sides;
 mod stage;

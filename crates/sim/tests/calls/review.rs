@@ -1,0 +1,81 @@
+//! What a hostile peer, and a peer with other habits, may try.
+
+use midreg_sim::policy::{aor, contact};
+use midreg_sim::{Packet, Phone};
+
+use crate::stage::{Ask, Stage, only, to};
+
+fn bob(port: u16) -> Phone {
+    Phone::new("bob", &format!("198.51.100.7:{port}"))
+}
+
+fn alice() -> Phone {
+    Phone::new("alice", "198.51.100.5:5062")
+}
+
+/// Whatever is sent to our own address comes in again.
+fn reflected(stage: &mut Stage, sent: Vec<Packet>) -> Vec<Packet> {
+    let us = midreg_sim::policy::us();
+    let mut all = Vec::new();
+    let mut work = sent;
+    for _ in 0..80 {
+        let (own, other): (Vec<_>, Vec<_>) = work.into_iter().partition(|packet| packet.to == us);
+        all.extend(other);
+        work = own
+            .iter()
+            .flat_map(|packet| stage.say(us, &packet.text()))
+            .collect();
+        if work.is_empty() {
+            return all;
+        }
+    }
+    panic!("it goes round and round");
+}
+
+#[test]
+fn nobody_becomes_the_main_registrar_by_way_of_ourselves() {
+    // The main registrar lives on our host.
+    for advertise in ["192.0.2.1:5060", "sip.example.net"] {
+        for mut policy in [contact(), aor()] {
+            for listener in &mut policy.listeners {
+                listener.advertise = advertise.to_owned();
+            }
+            policy.upstream.servers[0].address = Some("192.0.2.1:5080".parse().unwrap());
+            let mut stage = Stage::new(policy);
+            let main = "192.0.2.1:5080".parse().unwrap();
+            let mut register = |phone: &mut Phone| {
+                let bytes = phone.register();
+                stage.rig.send_from(phone.address, &bytes);
+                let asked = only(&stage.rig.take_sent(), main).clone();
+                let contact = asked.value("Contact").unwrap();
+                stage.answer(&asked, 200, &format!("Contact: {contact}\r\n"));
+                contact.split(['<', '>']).nth(1).unwrap().to_owned()
+            };
+            let (mut mallory, mut victim) = (alice(), bob(5062));
+            register(&mut mallory);
+            let token = register(&mut victim);
+            for route in ["<sip:192.0.2.1:5060;lr>", "<sip:192.0.2.1;lr>"] {
+                let ask = Ask::new("MESSAGE", &token)
+                    .from("<sip:alice@example.org>;tag=x")
+                    .with(&format!("Route: {route}\r\n"));
+                let sent = stage.ask(mallory.address, &ask);
+                let sent = reflected(&mut stage, sent);
+                assert!(to(&sent, victim.address).is_empty(), "{advertise} {route}");
+            }
+            // Within a dialog of his own the Request-URI alone is enough.
+            let ask = Ask::new("INVITE", "sip:x@example.org").from("<sip:alice@example.org>;tag=x");
+            let sent = stage.ask(mallory.address, &ask);
+            let route = only(&sent, main).value("Record-Route").unwrap();
+            let target = token.replace(advertise, "192.0.2.1:5060");
+            for name in ["MESSAGE", "ACK"] {
+                let ask = Ask::new(name, &target)
+                    .from("<sip:alice@example.org>;tag=x")
+                    .to("<sip:x@example.org>;tag=y")
+                    .with(&format!("Route: {route}\r\n"));
+                let sent = stage.ask(mallory.address, &ask);
+                let sent = reflected(&mut stage, sent);
+                assert!(to(&sent, victim.address).is_empty(), "{advertise} {name}");
+            }
+        }
+    }
+}
