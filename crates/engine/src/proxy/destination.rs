@@ -10,11 +10,11 @@ use crate::flow::Flow;
 use crate::ids::{AorHash, BindingId, NodeId};
 use crate::peer::is_upstream;
 use crate::policy::{Mode, Outbound, Policy};
-use crate::proxy::Request;
 use crate::proxy::itinerary::Itinerary;
 use crate::proxy::ourselves::is_ours;
 use crate::proxy::party::{Party, Sender};
 use crate::proxy::route_token::RouteToken;
+use crate::proxy::{Request, has_to_tag};
 use crate::registrar::address::{Addressee, addressee};
 use crate::registrar::decision::Refusal;
 
@@ -61,6 +61,10 @@ pub(crate) fn of(
         return Err(UNKNOWN);
     }
     if let Some(token) = itinerary.dialog() {
+        // Whoever has seen the route of a dialog may speak in it, but begins nothing by it.
+        if !has_to_tag(request.message) {
+            return Err(UNKNOWN);
+        }
         return Ok(in_dialog(core, token, sender, &request.flow));
     }
     if let Some(device) = itinerary.device() {

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashTable;
-use sip::header::name_addr::NameAddr;
 use sip::{Message, Method, Name};
 
 use crate::clock::{Mono, Now};
@@ -16,7 +15,7 @@ use crate::output::Outbox;
 use crate::proxy::destination::Destination;
 use crate::proxy::party::Party;
 use crate::proxy::targets::request_uri;
-use crate::proxy::{Arrival, Journey, Request};
+use crate::proxy::{Arrival, Journey, Request, has_to_tag};
 use crate::txn::{ClientRequest, Kind};
 
 /// The last message summaries, bounded in number; the one told first is forgotten first.
@@ -73,10 +72,8 @@ pub(super) fn notice(core: &mut Core, request: &Request<'_>, journey: &Journey<'
 fn is_summary(message: &Message<'_>) -> bool {
     let event = message.header(Name::Event);
     let package = event.and_then(|event| event.value.split(|byte| *byte == b';').next());
-    let to = message.header(Name::To);
-    let tagged = to.is_some_and(|to| NameAddr::parse(to.value).is_ok_and(|to| to.tag().is_some()));
     package.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(b"message-summary"))
-        && !tagged
+        && !has_to_tag(message)
 }
 
 /// Tells a device again what waits for its user. A NOTIFY of our own: nobody waits for its answer.

@@ -202,6 +202,12 @@ fn uri_of<'a>(message: &Message<'a>, name: Name) -> &'a [u8] {
     address.map_or(b"", |address| address.uri)
 }
 
+/// Whether a request belongs to a dialog that is there, as its sender says.
+fn has_to_tag(message: &Message<'_>) -> bool {
+    let to = message.header(Name::To);
+    to.is_some_and(|to| NameAddr::parse(to.value).is_ok_and(|to| to.tag().is_some()))
+}
+
 /// Devices have been registered, or have begun anew: who waits for them goes on, and what waits for
 /// them is told again.
 pub(crate) fn on_arrivals(core: &mut Core, now: Now, out: &mut Outbox) {

@@ -1,14 +1,14 @@
 //! Our Record-Route (RFC 3261 §16.6 step 4, RFC 5658): one where both sides reach us by one listener
 //! and one of them is the main registrar; else one for each side, each saying the device that it faces.
 
-use sip::header::name_addr::NameAddr;
-use sip::{Message, Method, Name};
+use sip::{Message, Method};
 
 use crate::core::Core;
 use crate::flow::ListenerId;
 use crate::ids::NodeId;
 use crate::policy::Policy;
 use crate::proxy::fork::{Fork, SenderSide};
+use crate::proxy::has_to_tag;
 use crate::proxy::route_token::RouteToken;
 use crate::proxy::targets::Target;
 
@@ -29,9 +29,7 @@ pub(crate) fn opens_dialog(message: &Message<'_>) -> bool {
                 | Method::Update
         )
     );
-    let to = message.header(Name::To);
-    let tagged = to.is_some_and(|to| NameAddr::parse(to.value).is_ok_and(|to| to.tag().is_some()));
-    !stays_alone && !tagged
+    !stays_alone && !has_to_tag(message)
 }
 
 /// Appends the Record-Routes of a branch, whole lines, the one that its target sees first on top.

@@ -3,7 +3,7 @@
 use midreg_sim::policy::{aor, contact};
 use midreg_sim::{Packet, Phone};
 
-use crate::stage::{Ask, Stage, only, to};
+use crate::stage::{Ask, Stage, only, standalone, stranger, to};
 
 fn bob(port: u16) -> Phone {
     Phone::new("bob", &format!("198.51.100.7:{port}"))
@@ -78,4 +78,20 @@ fn nobody_becomes_the_main_registrar_by_way_of_ourselves() {
             }
         }
     }
+}
+
+#[test]
+fn a_route_of_a_dialog_begins_no_other() {
+    let mut stage = Stage::new(standalone());
+    let (mut one, mut two) = (alice(), bob(5062));
+    stage.register(&mut one);
+    stage.register(&mut two);
+    let ask = Ask::new("INVITE", "sip:bob@example.org").from("<sip:alice@example.org>;tag=caller");
+    let sent = stage.ask(one.address, &ask);
+    let routes = only(&sent, two.address).all("Record-Route");
+    let ask =
+        Ask::new("INVITE", "sip:bob@198.51.100.7:5062").with(&format!("Route: {}\r\n", routes[0]));
+    let sent = stage.ask(stranger(), &ask);
+    assert!(to(&sent, two.address).is_empty());
+    assert_eq!(only(&sent, stranger()).status(), 404);
 }
