@@ -65,7 +65,10 @@ pub(crate) fn of(
         if !has_to_tag(request.message) {
             return Err(UNKNOWN);
         }
-        return Ok(in_dialog(core, token, sender, &request.flow));
+        return Ok(match itinerary.is_between_devices() {
+            true => Destination::Dialog(*token),
+            false => with_upstream(core, token, sender, &request.flow),
+        });
     }
     if let Some(device) = itinerary.device() {
         return match sender.party {
@@ -108,10 +111,8 @@ fn addressed(core: &Core, uri: &Uri<'_>) -> Option<Destination> {
     }
 }
 
-fn in_dialog(core: &Core, token: &RouteToken, sender: &Sender, flow: &Flow) -> Destination {
-    if token.node == NodeId::NONE {
-        return Destination::Dialog(*token);
-    }
+/// Which way a request goes in a dialog between a device and the main registrar.
+fn with_upstream(core: &Core, token: &RouteToken, sender: &Sender, flow: &Flow) -> Destination {
     let now_at = token.binding.and_then(|id| core.table.binding(id));
     let is_device = is_same_place(flow, &token.flow)
         || now_at.is_some_and(|binding| is_same_place(flow, &binding.flow))

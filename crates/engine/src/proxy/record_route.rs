@@ -1,7 +1,8 @@
 //! Our Record-Route (RFC 3261 §16.6 step 4, RFC 5658): one where both sides reach us by one listener
 //! and one of them is the main registrar; else one for each side, each saying the device that it faces.
 
-use sip::{Message, Method};
+use sip::header::route::Route;
+use sip::{Message, Method, Name};
 
 use crate::core::Core;
 use crate::flow::ListenerId;
@@ -65,16 +66,30 @@ pub(crate) fn write(
         }
         out.extend_from_slice(b";lr>\r\n");
     };
-    let (facing_target, facing_sender) = tokens(fork, target);
+    let (facing_target, facing_sender) = tokens(core, fork, target, message);
     line(inner, &facing_target);
     if inner != outer || facing_target != facing_sender {
         line(outer, &facing_sender);
     }
 }
 
+/// Whether our own route lies right below: the main registrar has passed a request between two of our
+/// devices on, and wants to hear no more of them.
+fn is_left_alone(core: &Core, message: &Message<'_>) -> bool {
+    let below = message.values(Name::RecordRoute).next();
+    let below = below.and_then(|value| Route::parse(value).ok());
+    let user = below.and_then(|route| route.uri.user);
+    user.is_some_and(|user| RouteToken::read(&core.keys, user).is_some())
+}
+
 /// What is said to the target's side and to the sender's: the device, which in a call with the main
 /// registrar is the same for both.
-fn tokens(fork: &Fork, target: &Target) -> (RouteToken, RouteToken) {
+fn tokens(
+    core: &Core,
+    fork: &Fork,
+    target: &Target,
+    message: &Message<'_>,
+) -> (RouteToken, RouteToken) {
     let device = |node: NodeId| RouteToken {
         slot: target
             .binding
@@ -93,6 +108,9 @@ fn tokens(fork: &Fork, target: &Target) -> (RouteToken, RouteToken) {
                 ..sender
             };
             (sender, sender)
+        }
+        SenderSide::Upstream(_) if is_left_alone(core, message) => {
+            (device(NodeId::NONE), device(NodeId::NONE))
         }
         SenderSide::Upstream(node) => (device(node), device(node)),
     }

@@ -3,7 +3,7 @@
 use midreg_sim::policy::{aor, contact};
 use midreg_sim::{Packet, Phone};
 
-use crate::stage::{Ask, Stage, only, standalone, stranger, to};
+use crate::stage::{Ask, Stage, main_registrar, method, only, standalone, stranger, to};
 
 fn bob(port: u16) -> Phone {
     Phone::new("bob", &format!("198.51.100.7:{port}"))
@@ -94,4 +94,40 @@ fn a_route_of_a_dialog_begins_no_other() {
     let sent = stage.ask(stranger(), &ask);
     assert!(to(&sent, two.address).is_empty());
     assert_eq!(only(&sent, stranger()).status(), 404);
+}
+
+#[test]
+fn a_main_registrar_that_leaves_the_way_is_left_out() {
+    // It is a proxy that records no route: our two routes stand side by side.
+    let mut stage = Stage::new(contact());
+    let (mut one, mut two) = (alice(), bob(5062));
+    stage.register(&mut one);
+    let token = stage.register(&mut two);
+    let ask = Ask::new("INVITE", "sip:bob@example.org").from("<sip:alice@example.org>;tag=caller");
+    let sent = stage.ask(one.address, &ask);
+    let asked = only(&sent, main_registrar()).clone();
+    let passed = asked
+        .text()
+        .replacen("sip:bob@example.org", &token, 1)
+        .replacen(
+            "Via: ",
+            "Via: SIP/2.0/UDP 203.0.113.9;branch=z9hG4bKmain\r\nVia: ",
+            1,
+        );
+    let sent = stage.say(main_registrar(), &passed);
+    let invite = only(&sent, two.address).clone();
+    let routes = invite.all("Record-Route");
+    assert_eq!(routes.len(), 2);
+    let bye = Ask::new("BYE", "sip:alice@10.9.9.9:5062")
+        .from("<sip:bob@example.org>;tag=of-5062")
+        .to("<sip:alice@example.org>;tag=caller")
+        .with(&format!("Route: {}, {}\r\n", routes[0], routes[1]));
+    let sent = stage.ask(two.address, &bye);
+    assert_eq!(method(only(&sent, one.address)), "BYE");
+    let bye = Ask::new("BYE", "sip:bob@10.9.9.9:5062")
+        .from("<sip:alice@example.org>;tag=caller")
+        .to("<sip:bob@example.org>;tag=of-5062")
+        .with(&format!("Route: {}, {}\r\n", routes[1], routes[0]));
+    let sent = stage.ask(one.address, &bye);
+    assert_eq!(method(only(&sent, two.address)), "BYE");
 }
