@@ -1,6 +1,6 @@
 //! What a fork's rules lead to: branches begin, answers go back, losers are cancelled.
 
-use sip::{Message, Method};
+use sip::{Message, Method, Name};
 
 use crate::clock::{Mono, Now};
 use crate::core::{Armed, Core, Purpose};
@@ -44,6 +44,10 @@ pub(crate) fn on_response(
     let (Some(status), Some(fork)) = (message.status(), core.forks.get_mut(id)) else {
         return;
     };
+    if status >= 200 && fork.server.is_some() && message.values(Name::Via).nth(1).is_none() {
+        // It has lost the way back to the caller, who must hear something all the same.
+        return on_refused(core, now, (id, branch), out);
+    }
     let renamed = fork
         .branches
         .get(branch)

@@ -1,9 +1,12 @@
 //! What a hostile peer, and a peer with other habits, may try.
 
+use engine::policy::Policy;
 use midreg_sim::policy::{aor, contact};
 use midreg_sim::{Packet, Phone};
 
-use crate::stage::{Ask, Stage, main_registrar, method, only, standalone, stranger, to};
+use crate::stage::{
+    Ask, Stage, answer, main_registrar, method, only, standalone, stranger, to, uri,
+};
 
 fn bob(port: u16) -> Phone {
     Phone::new("bob", &format!("198.51.100.7:{port}"))
@@ -11,6 +14,25 @@ fn bob(port: u16) -> Phone {
 
 fn alice() -> Phone {
     Phone::new("alice", "198.51.100.5:5062")
+}
+
+/// A stage with devices of bob at these ports, and the URI that stands for the last.
+fn devices(policy: Policy, ports: &[u16]) -> (Stage, Vec<Phone>, String) {
+    let mut stage = Stage::new(policy);
+    let mut phones: Vec<Phone> = ports.iter().map(|port| bob(*port)).collect();
+    let mut uri = String::new();
+    for phone in &mut phones {
+        uri = stage.register(phone);
+    }
+    (stage, phones, uri)
+}
+
+fn final_answers(sent: &[Packet], whom: core::net::SocketAddr) -> Vec<u16> {
+    to(sent, whom)
+        .iter()
+        .filter(|packet| method(packet) == "SIP/2.0" && packet.is_final())
+        .map(|packet| packet.status())
+        .collect()
 }
 
 /// Whatever is sent to our own address comes in again.
@@ -130,4 +152,30 @@ fn a_main_registrar_that_leaves_the_way_is_left_out() {
         .with(&format!("Route: {}, {}\r\n", routes[1], routes[0]));
     let sent = stage.ask(one.address, &bye);
     assert_eq!(method(only(&sent, two.address)), "BYE");
+}
+
+#[test]
+fn an_answer_that_cannot_go_back_counts_as_none() {
+    let (mut stage, phones, us) = devices(aor(), &[5062, 5064]);
+    let sent = stage.ask(main_registrar(), &Ask::new("INVITE", &us));
+    let (first, second) = (
+        only(&sent, phones[0].address).clone(),
+        only(&sent, phones[1].address).clone(),
+    );
+    // It kept our Via only.
+    let told = answer(&first, 200, "OK", "");
+    let theirs = format!("Via: {}\r\n", first.all("Via")[1]);
+    let sent = stage.say(first.to, &told.replacen(&theirs, "", 1));
+    assert!(sent.is_empty());
+    let sent = stage.answer(&second, 200, "");
+    assert_eq!(only(&sent, main_registrar()).status(), 200);
+    stage.ends_clean();
+
+    let (mut stage, phones, us) = devices(contact(), &[5062]);
+    let sent = stage.ask(main_registrar(), &Ask::new("INVITE", &us));
+    let asked = only(&sent, phones[0].address).clone();
+    let told = answer(&asked, 200, "OK", "");
+    let theirs = format!("Via: {}\r\n", asked.all("Via")[1]);
+    let sent = stage.say(asked.to, &told.replacen(&theirs, "", 1));
+    assert_eq!(final_answers(&sent, main_registrar()), [480]);
 }
