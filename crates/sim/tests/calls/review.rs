@@ -1,12 +1,10 @@
 //! What a hostile peer, and a peer with other habits, may try.
 
-use engine::policy::Policy;
+use engine::policy::{Policy, Redirects};
 use midreg_sim::policy::{aor, contact};
 use midreg_sim::{Packet, Phone};
 
-use crate::stage::{
-    Ask, Stage, answer, main_registrar, method, only, standalone, stranger, to, uri,
-};
+use crate::stage::{Ask, Stage, answer, main_registrar, method, only, standalone, stranger, to};
 
 fn bob(port: u16) -> Phone {
     Phone::new("bob", &format!("198.51.100.7:{port}"))
@@ -178,4 +176,37 @@ fn an_answer_that_cannot_go_back_counts_as_none() {
     let theirs = format!("Via: {}\r\n", asked.all("Via")[1]);
     let sent = stage.say(asked.to, &told.replacen(&theirs, "", 1));
     assert_eq!(final_answers(&sent, main_registrar()), [480]);
+}
+
+#[test]
+fn redirections_do_not_multiply() {
+    let mut policy = aor();
+    policy.limits.bindings_per_aor = 32;
+    policy.domain.calls.redirects = Redirects::Follow;
+    let ports: Vec<u16> = (0..32).map(|at| 5062 + 2 * at).collect();
+    let (mut stage, phones, us) = devices(policy, &ports);
+    let mut sent = stage.ask(main_registrar(), &Ask::new("INVITE", &us));
+    let moved: String = (0..40)
+        .map(|at| format!("Contact: <sip:away{at}@192.0.2.99>\r\n"))
+        .collect();
+    let mut tried = 0;
+    for phone in &phones {
+        let invite = only(&sent, phone.address).clone();
+        let more = stage.answer(&invite, 302, &moved);
+        sent.extend(more);
+    }
+    let mut work: Vec<Packet> = sent;
+    while !work.is_empty() {
+        let mut next = Vec::new();
+        for packet in &work {
+            if packet.to == main_registrar() && method(packet) == "INVITE" {
+                tried += 1;
+                assert!(packet.number("Max-Breadth").unwrap() >= 1);
+                next.extend(stage.answer(packet, 486, ""));
+            }
+        }
+        work = next;
+    }
+    assert!(tried <= 32, "{tried} places besides the 32 devices");
+    stage.ends_clean();
 }
