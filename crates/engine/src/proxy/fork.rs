@@ -245,6 +245,14 @@ impl Fork {
         }
     }
 
+    /// Whether a branch has rung in vain: its 487 answers our own CANCEL and tells the caller, who has
+    /// not cancelled, nothing (RFC 3261 §16.8 counts it as 408).
+    pub(crate) fn was_passed_over(&self, branch: usize) -> bool {
+        let given_up = |branch: &Branch| branch.cancel != Cancel::Not;
+        self.branches.get(branch).is_some_and(given_up)
+            && self.phase != Phase::Closed(Closing::Cancelled)
+    }
+
     fn give_up(&mut self) {
         self.plan.clear();
         self.awaited = None;

@@ -48,6 +48,9 @@ pub(crate) fn on_response(
         // It has lost the way back to the caller, who must hear something all the same.
         return on_refused(core, now, (id, branch), out);
     }
+    if status == 487 && fork.was_passed_over(branch) {
+        return on_silence(core, now, (id, branch), out);
+    }
     let renamed = fork
         .branches
         .get(branch)

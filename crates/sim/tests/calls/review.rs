@@ -1,6 +1,6 @@
 //! What a hostile peer, and a peer with other habits, may try.
 
-use engine::policy::{Policy, Redirects};
+use engine::policy::{ForkOrder, Policy, Redirects};
 use midreg_sim::policy::{aor, contact};
 use midreg_sim::{Packet, Phone};
 
@@ -208,5 +208,33 @@ fn redirections_do_not_multiply() {
         work = next;
     }
     assert!(tried <= 32, "{tried} places besides the 32 devices");
+    stage.ends_clean();
+}
+
+#[test]
+fn who_rang_in_vain_is_not_told_that_he_cancelled() {
+    let mut policy = aor();
+    policy.domain.calls.fork = ForkOrder::Serial;
+    for (last, told_at_last) in [(486, 486), (404, 404)] {
+        let (mut stage, phones, us) = devices(policy.clone(), &[5062, 5064]);
+        let sent = stage.ask(main_registrar(), &Ask::new("INVITE", &us));
+        let first = only(&sent, phones[0].address).clone();
+        stage.answer(&first, 180, "");
+        let sent = stage.wait(30_000);
+        let second = to(&sent, phones[1].address)[0].clone();
+        stage.answer(&first, 487, "");
+        let told = stage.answer(&second, last, "");
+        assert_eq!(final_answers(&told, main_registrar()), [told_at_last]);
+        stage.ends_clean();
+    }
+    // Timer C counts as 408 (RFC 3261 §16.8).
+    let (mut stage, phones, us) = devices(contact(), &[5062]);
+    let sent = stage.ask(main_registrar(), &Ask::new("INVITE", &us));
+    let first = only(&sent, phones[0].address).clone();
+    stage.answer(&first, 180, "");
+    let sent = stage.wait(186_000);
+    assert_eq!(method(to(&sent, phones[0].address)[0]), "CANCEL");
+    let told = stage.answer(&first, 487, "");
+    assert_eq!(final_answers(&told, main_registrar()), [408]);
     stage.ends_clean();
 }
