@@ -272,12 +272,16 @@ fn begin_branch(
     if bytes.len() > limits::DATAGRAM {
         return branch;
     }
+    let kind = kind_of(fork.method);
     let request = ClientRequest {
-        kind: kind_of(fork.method),
+        kind,
         branch: &hop.branch,
         flow: target.flow,
         bytes: bytes.into(),
-        give_up_at: Mono::NEVER,
+        give_up_at: match kind {
+            Kind::Invite => Mono::NEVER,
+            Kind::NonInvite => now.mono.plus(limits::ANSWER_PATIENCE),
+        },
         owner: Purpose::Branch(id, number).pack(),
     };
     branch.txn = core.txns.start_client(now, request, out).ok();

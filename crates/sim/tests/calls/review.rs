@@ -238,3 +238,14 @@ fn who_rang_in_vain_is_not_told_that_he_cancelled() {
     assert_eq!(final_answers(&told, main_registrar()), [408]);
     stage.ends_clean();
 }
+
+#[test]
+fn a_refusal_reaches_the_sender_although_another_device_is_silent() {
+    let (mut stage, phones, us) = devices(aor(), &[5062, 5064]);
+    let sent = stage.ask(main_registrar(), &Ask::new("MESSAGE", &us));
+    let first = only(&sent, phones[0].address).clone();
+    stage.answer(&first, 488, "");
+    let told = stage.wait(31_500);
+    assert_eq!(final_answers(&told, main_registrar()), [488]);
+    stage.ends_clean();
+}
