@@ -305,6 +305,12 @@ impl Fork {
         !self.plan.is_empty()
     }
 
+    /// Whether the next are tried now, and nobody of those before is waited for.
+    pub(crate) fn is_hunting(&self) -> bool {
+        let waited_for = |branch: &Branch| !branch.is_over() && branch.cancel == Cancel::Not;
+        self.has_more() && !self.branches.iter().any(waited_for)
+    }
+
     /// How it ended for its sender without any answer from a branch.
     pub(crate) fn local_status(&self) -> (u16, &'static str) {
         if self.phase == Phase::Closed(Closing::Cancelled) {

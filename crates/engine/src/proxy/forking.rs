@@ -96,7 +96,7 @@ pub(crate) fn on_silence(
 ) {
     if let Some(fork) = core.forks.get_mut(id) {
         fail(fork, branch, 408);
-        go_on(core, now, id, out);
+        hunt_on(core, now, id, out);
     }
 }
 
@@ -142,6 +142,15 @@ pub(crate) fn on_timer(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) 
     }
     fork.pass_over();
     core.forks.stop_waiting(id);
+    hunt_on(core, now, id, out);
+}
+
+/// Time has passed without an answer. The caller is told that we are still at it: a long hunt in which
+/// nobody rings must not outlast his transaction.
+fn hunt_on(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
+    if core.forks.get(id).is_some_and(Fork::is_hunting) {
+        on_owed(core, now, id, out);
+    }
     go_on(core, now, id, out);
 }
 

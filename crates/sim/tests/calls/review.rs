@@ -249,3 +249,17 @@ fn a_refusal_reaches_the_sender_although_another_device_is_silent() {
     assert_eq!(final_answers(&told, main_registrar()), [488]);
     stage.ends_clean();
 }
+
+#[test]
+fn a_long_hunt_ends_with_an_answer() {
+    let mut policy = aor();
+    policy.limits.bindings_per_aor = 20;
+    policy.domain.calls.fork = ForkOrder::Serial;
+    let ports: Vec<u16> = (0..12).map(|at| 5062 + 2 * at).collect();
+    let (mut stage, _, us) = devices(policy, &ports);
+    stage.ask(main_registrar(), &Ask::new("INVITE", &us));
+    let told = stage.wait(370_000);
+    let finals = final_answers(&told, main_registrar());
+    assert_eq!(finals.first(), Some(&408));
+    stage.ends_clean();
+}
