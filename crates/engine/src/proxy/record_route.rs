@@ -13,15 +13,19 @@ use crate::proxy::has_to_tag;
 use crate::proxy::route_token::RouteToken;
 use crate::proxy::targets::Target;
 
-/// Whether a request may begin a dialog, in which we want to stay on the way.
+/// Whether a request may begin a dialog, in which we want to stay on the way. A NOTIFY within one may
+/// be what makes it known to the subscriber (RFC 6665 §4.3).
 pub(crate) fn opens_dialog(message: &Message<'_>) -> bool {
+    let method = message.request().map(|line| line.method);
+    if method == Some(Method::Notify) {
+        return has_to_tag(message);
+    }
     let stays_alone = matches!(
-        message.request().map(|line| line.method),
+        method,
         Some(
             Method::Message
                 | Method::Options
                 | Method::Publish
-                | Method::Notify
                 | Method::Info
                 | Method::Bye
                 | Method::Ack

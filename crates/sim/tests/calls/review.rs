@@ -263,3 +263,22 @@ fn a_long_hunt_ends_with_an_answer() {
     assert_eq!(finals.first(), Some(&408));
     stage.ends_clean();
 }
+
+#[test]
+fn r6665_a_notify_that_may_begin_a_dialog_records_the_route() {
+    let mut stage = Stage::new(contact());
+    let mut phone = bob(5062);
+    stage.register(&mut phone);
+    let ask = Ask::new("SUBSCRIBE", "sip:desk@example.org")
+        .from("<sip:bob@example.org>;tag=caller")
+        .with("Event: dialog\r\n");
+    let sent = stage.ask(phone.address, &ask);
+    let route = only(&sent, main_registrar()).value("Record-Route").unwrap();
+    let notify = Ask::new("NOTIFY", "sip:bob@198.51.100.7:5062")
+        .from("<sip:desk@example.org>;tag=notifier")
+        .to("<sip:bob@example.org>;tag=caller")
+        .with(&format!("Event: dialog\r\nRoute: {route}\r\n"));
+    let sent = stage.ask(main_registrar(), &notify);
+    let got = only(&sent, phone.address);
+    assert_eq!(got.all("Record-Route").len(), 1);
+}
