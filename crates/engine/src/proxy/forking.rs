@@ -266,13 +266,14 @@ fn begin_branch(
     let mut record = Vec::new();
     record_route::write(core, policy, fork, target, way.message, &mut record);
     let breadth = fork.breadth / way.share;
+    let spreads = way.share > 1 || record_route::opens_dialog(way.message);
     let how = Outgoing {
         itinerary: way.itinerary,
         target,
         hop: &hop,
         came_by: fork.came_by,
         loop_hash: way.loop_hash,
-        breadth: record_route::opens_dialog(way.message).then_some(breadth.max(1)),
+        breadth: spreads.then_some(breadth.max(1)),
         record: &record,
         names: (target.node != NodeId::NONE).then_some(policy),
     };

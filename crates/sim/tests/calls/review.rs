@@ -282,3 +282,12 @@ fn r6665_a_notify_that_may_begin_a_dialog_records_the_route() {
     let got = only(&sent, phone.address);
     assert_eq!(got.all("Record-Route").len(), 1);
 }
+
+#[test]
+fn r5393_what_is_no_call_shares_its_breadth_as_well() {
+    let (mut stage, phones, us) = devices(aor(), &[5062, 5064]);
+    let sent = stage.ask(main_registrar(), &Ask::new("MESSAGE", &us));
+    for phone in &phones {
+        assert_eq!(only(&sent, phone.address).number("Max-Breadth"), Some(30));
+    }
+}
