@@ -373,10 +373,12 @@ fn keep(core: &mut Core, id: ForkId, (status, renamed): (u16, Renamed), message:
 
 /// The challenges of all branches reach the caller together (RFC 3261 §16.7 step 7).
 fn also_challenged(core: &mut Core, id: ForkId, message: &Message<'_>) {
-    if let (Some(401 | 407), Some(fork)) = (message.status(), core.forks.get_mut(id))
-        && fork.challenges.len() < limits::MERGED_CHALLENGES
-    {
+    if let (Some(401 | 407), Some(fork)) = (message.status(), core.forks.get_mut(id)) {
+        let before = fork.challenges.len();
         answer::push_challenges(message, &mut fork.challenges);
+        if fork.challenges.len() > limits::MERGED_CHALLENGES {
+            fork.challenges.truncate(before);
+        }
     }
 }
 
@@ -402,7 +404,7 @@ fn conclude(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
         let request = Message::parse(&fork.request).ok()?;
         let kept = Message::parse(&best.answer).ok()?;
         let merged: &[u8] = match best.status {
-            401 | 407 => &challenges,
+            401 | 407 if best.answer.len() + challenges.len() <= limits::DATAGRAM => &challenges,
             _ => b"",
         };
         let mut bytes = Vec::with_capacity(best.answer.len() + merged.len());

@@ -291,3 +291,22 @@ fn r5393_what_is_no_call_shares_its_breadth_as_well() {
         assert_eq!(only(&sent, phone.address).number("Max-Breadth"), Some(30));
     }
 }
+
+#[test]
+fn merged_challenges_still_fit_a_datagram() {
+    let (mut stage, phones, us) = devices(aor(), &[5062, 5064]);
+    let sent = stage.ask(main_registrar(), &Ask::new("INVITE", &us));
+    let asks: String = (0..3)
+        .map(|_| {
+            format!(
+                "Proxy-Authenticate: Digest realm=\"{}\"\r\n",
+                "x".repeat(15_000)
+            )
+        })
+        .collect();
+    stage.answer(&only(&sent, phones[0].address).clone(), 407, &asks);
+    let told = stage.answer(&only(&sent, phones[1].address).clone(), 407, &asks);
+    let told = only(&told, main_registrar());
+    assert_eq!(told.status(), 407);
+    assert!(told.bytes.len() < 65_000, "{}", told.bytes.len());
+}
