@@ -310,3 +310,22 @@ fn merged_challenges_still_fit_a_datagram() {
     assert_eq!(told.status(), 407);
     assert!(told.bytes.len() < 65_000, "{}", told.bytes.len());
 }
+
+#[test]
+fn a_device_chooses_no_service_of_the_main_registrars_host() {
+    let mut stage = Stage::new(contact());
+    let mut phone = alice();
+    stage.register(&mut phone);
+    for place in [
+        "203.0.113.9:53",
+        "203.0.113.9:0",
+        "203.0.113.9:514",
+        "[::ffff:203.0.113.9]:53",
+    ] {
+        let ask = Ask::new("INVITE", "sip:x@example.org")
+            .from("<sip:alice@example.org>;tag=x")
+            .with(&format!("Route: <sip:{place};lr>\r\n"));
+        let sent = stage.ask(phone.address, &ask);
+        assert_eq!(sent[0].to, main_registrar(), "{place}");
+    }
+}
