@@ -329,3 +329,19 @@ fn a_device_chooses_no_service_of_the_main_registrars_host() {
         assert_eq!(sent[0].to, main_registrar(), "{place}");
     }
 }
+
+#[test]
+fn the_ack_to_a_refusal_of_ours_stops_here() {
+    let (mut stage, phones, us) = devices(contact(), &[5062]);
+    let invite = Ask::new("INVITE", &us)
+        .branch("z9hG4bKnone")
+        .with("Max-Breadth: 0\r\n");
+    let sent = stage.ask(main_registrar(), &invite);
+    let refused = only(&sent, main_registrar());
+    assert_eq!(refused.status(), 440);
+    let ack = Ask::new("ACK", &us)
+        .branch("z9hG4bKnone")
+        .to(&refused.value("To").unwrap());
+    let sent = stage.ask(main_registrar(), &ack);
+    assert!(to(&sent, phones[0].address).is_empty());
+}
