@@ -345,3 +345,29 @@ fn the_ack_to_a_refusal_of_ours_stops_here() {
     let sent = stage.ask(main_registrar(), &ack);
     assert!(to(&sent, phones[0].address).is_empty());
 }
+
+#[test]
+fn r3261_16_22_what_goes_by_a_stream_says_how_long_it_is() {
+    let mut stage = Stage::new(contact());
+    let mut phone = bob(5062);
+    stage.rig.connect(phone.address);
+    let us = stage.register(&mut phone);
+    let from = main_registrar();
+    let text = format!(
+        "MESSAGE {us} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bKs;rport\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=x\r\nTo: <sip:bob@example.org>\r\n\
+         Call-ID: s\r\nCSeq: 1 MESSAGE\r\n\r\nbody"
+    );
+    let sent = stage.say(from, &text);
+    let got = only(&sent, phone.address);
+    assert_eq!(got.number("Content-Length"), Some(4));
+    // And back.
+    let sent = stage.ask(
+        phone.address,
+        &Ask::new("MESSAGE", "sip:x@example.org").from("<sip:bob@example.org>;tag=x"),
+    );
+    let asked = only(&sent, from).clone();
+    let told = answer(&asked, 200, "OK", "").replace("Content-Length: 0\r\n", "");
+    let told = stage.say(from, &told);
+    assert_eq!(only(&told, phone.address).number("Content-Length"), Some(0));
+}
