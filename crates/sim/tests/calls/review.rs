@@ -371,3 +371,25 @@ fn r3261_16_22_what_goes_by_a_stream_says_how_long_it_is() {
     let told = stage.say(from, &told);
     assert_eq!(only(&told, phone.address).number("Content-Length"), Some(0));
 }
+
+#[test]
+fn a_device_behind_a_proxy_that_is_gone_is_not_there() {
+    let mut stage = Stage::new(contact());
+    let mut phone = bob(5062);
+    let bytes = String::from_utf8(phone.register()).unwrap();
+    let bytes = bytes.replacen(
+        "Via: ",
+        "Via: SIP/2.0/UDP 198.51.100.7:5062;branch=z9hG4bKedge;rport\r\nVia: ",
+        1,
+    );
+    let sent = stage.say(phone.address, &bytes);
+    let asked = only(&sent, main_registrar()).clone();
+    let contact = asked.value("Contact").unwrap();
+    stage.answer(&asked, 200, &format!("Contact: {contact}\r\n"));
+    let us = contact.split(['<', '>']).nth(1).unwrap();
+    let sent = stage.ask(main_registrar(), &Ask::new("INVITE", us));
+    assert_eq!(method(only(&sent, phone.address)), "INVITE");
+    stage.rig.unreachable(phone.address);
+    let told = stage.rig.take_sent();
+    assert_eq!(final_answers(&told, main_registrar()), [480]);
+}
