@@ -112,8 +112,8 @@ pub(crate) struct Branch {
     pub(crate) txn: Option<ClientTxn>,
     /// Whether names in its answers have to be put back.
     pub(crate) renamed: Renamed,
-    /// What is said for it when it cannot be reached.
-    pub(crate) absent: u16,
+    /// The node of the main registrar that it is; [`NodeId::NONE`] for a device.
+    pub(crate) node: NodeId,
     /// How far it is.
     pub(crate) state: BranchState,
     /// Whether it is to be cancelled.
@@ -340,6 +340,14 @@ impl Fork {
 }
 
 impl Branch {
+    /// What is said for it when it cannot be reached.
+    pub(crate) const fn absent(&self) -> u16 {
+        match self.node {
+            NodeId::NONE => 480,
+            _ => 503,
+        }
+    }
+
     const fn is_over(&self) -> bool {
         matches!(self.state, BranchState::Ended(_))
     }

@@ -108,10 +108,7 @@ pub(crate) fn on_refused(
     out: &mut Outbox,
 ) {
     if let Some(fork) = core.forks.get_mut(id) {
-        let absent = fork
-            .branches
-            .get(branch)
-            .map_or(503, |branch| branch.absent);
+        let absent = fork.branches.get(branch).map_or(503, Branch::absent);
         fail(fork, branch, absent);
         go_on(core, now, id, out);
     }
@@ -222,7 +219,7 @@ fn try_group(core: &mut Core, now: Now, id: ForkId, group: Group, out: &mut Outb
             share,
         };
         let branch = begin_branch(core, now, (id, number), target, (&policy, &way), out);
-        let (failed, absent) = (branch.txn.is_none(), branch.absent);
+        let (failed, absent) = (branch.txn.is_none(), branch.absent());
         if let Some(fork) = core.forks.get_mut(id) {
             fork.branches.push(branch);
             if failed {
@@ -252,10 +249,7 @@ fn begin_branch(
     let mut branch = Branch {
         txn: None,
         renamed: Renamed::No,
-        absent: match target.node {
-            NodeId::NONE => 480,
-            _ => 503,
-        },
+        node: target.node,
         state: BranchState::Calling,
         cancel: Cancel::Not,
     };

@@ -23,7 +23,13 @@ pub(super) fn follows(core: &mut Core, id: ForkId, branch: usize, message: &Mess
     let redirected = matches!(message.status(), Some(301 | 302 | 305));
     let planned = fork.plan.iter().map(Group::len).sum::<usize>();
     let room = limits::BRANCHES.saturating_sub(fork.branches.len() + planned);
-    if !redirected || fork.redirects == Redirects::Pass || fork.phase != Phase::Open {
+    // What the main registrar says itself goes to the caller: to ask it again would lead nowhere.
+    let by_device = fork
+        .branches
+        .get(branch)
+        .is_some_and(|branch| branch.node == NodeId::NONE);
+    let follows = fork.redirects == Redirects::Follow && by_device && redirected;
+    if !follows || fork.phase != Phase::Open {
         return false;
     }
     let Some((node, flow)) = next_hop::any(core) else {

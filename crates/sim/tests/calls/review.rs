@@ -393,3 +393,24 @@ fn a_device_behind_a_proxy_that_is_gone_is_not_there() {
     let told = stage.rig.take_sent();
     assert_eq!(final_answers(&told, main_registrar()), [480]);
 }
+
+#[test]
+fn the_main_registrars_own_redirections_are_not_followed() {
+    let moved = "Contact: <sip:else@192.0.2.99:5070>\r\n";
+    let mut policy = contact();
+    policy.domain.calls.redirects = Redirects::Follow;
+    let mut stage = Stage::new(policy.clone());
+    let mut phone = alice();
+    stage.register(&mut phone);
+    let ask = Ask::new("INVITE", "sip:x@example.org").from("<sip:alice@example.org>;tag=x");
+    let sent = stage.ask(phone.address, &ask);
+    let told = stage.answer(&only(&sent, main_registrar()).clone(), 302, moved);
+    assert_eq!(final_answers(&told, phone.address), [302]);
+    // Nor are those that it gives when it is asked for a device's.
+    let (mut stage, phones, us) = devices(policy, &[5062]);
+    let sent = stage.ask(main_registrar(), &Ask::new("INVITE", &us));
+    let sent = stage.answer(&only(&sent, phones[0].address).clone(), 302, moved);
+    let told = stage.answer(&only(&sent, main_registrar()).clone(), 302, moved);
+    assert_eq!(final_answers(&told, main_registrar()), [302]);
+    stage.ends_clean();
+}
