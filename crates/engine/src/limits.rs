@@ -59,6 +59,9 @@ pub const ARRIVAL_PATIENCE: Duration = Duration::from_secs(1);
 pub const SUMMARIES: usize = 65_536;
 /// The longest of them.
 pub const SUMMARY_BYTES: usize = 4 * 1024;
+/// How often one is told again within a transaction's life: to as many devices as may have come back at
+/// once.
+pub const SUMMARIES_TOLD: u16 = 16;
 /// Calls whose story is remembered.
 pub const CALLS_REMEMBERED: usize = 1024;
 /// Bytes of a URI in such a story.

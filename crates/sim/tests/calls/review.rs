@@ -414,3 +414,30 @@ fn the_main_registrars_own_redirections_are_not_followed() {
     assert_eq!(final_answers(&told, main_registrar()), [302]);
     stage.ends_clean();
 }
+
+#[test]
+fn r20_whoever_reboots_all_the_time_is_not_told_all_the_time() {
+    let mut stage = Stage::new(contact());
+    let mut phone = bob(5062);
+    let us = stage.register(&mut phone);
+    let summary = Ask::new("NOTIFY", &us).with("Event: message-summary\r\n");
+    let sent = stage.ask(main_registrar(), &summary);
+    stage.answer(&only(&sent, phone.address).clone(), 200, "");
+    let mut told = 0;
+    for _ in 0..100 {
+        phone.reboot();
+        let bytes = phone.register();
+        stage.rig.send_from(phone.address, &bytes);
+        let sent = stage.rig.take_sent();
+        told += sent
+            .iter()
+            .filter(|packet| method(packet) == "NOTIFY")
+            .count();
+    }
+    assert!((1..=16).contains(&told), "{told} times");
+    stage.wait(40_000);
+    phone.reboot();
+    let bytes = phone.register();
+    stage.rig.send_from(phone.address, &bytes);
+    assert_eq!(stage.rig.take_sent().len(), 2, "later he is told again");
+}
