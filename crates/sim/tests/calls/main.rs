@@ -4,6 +4,7 @@
 mod bad_input;
 mod dialogs;
 mod forks;
+mod habits;
 mod messages;
 mod names;
 mod outbound;

@@ -1,4 +1,4 @@
-//! What a hostile peer, and a peer with other habits, may try.
+//! What a hostile peer may try, and what is lost where peers have other habits.
 
 use engine::policy::{ForkOrder, Policy, Redirects};
 use midreg_sim::policy::{aor, contact};
