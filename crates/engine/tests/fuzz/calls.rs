@@ -67,7 +67,7 @@ impl Call {
             self.dialog % 2,
             self.dialog % 3,
         );
-        if self.route % 3 == 0 {
+        if self.route.is_multiple_of(3) {
             text += &format!("Route: <{}>\r\n", pick(self.route / 3));
         }
         for (bit, line) in EXTRAS.iter().enumerate() {
