@@ -249,13 +249,13 @@ pub struct CallsArgs {
     pub kamailio: Option<PathBuf>,
     /// Devices of each user; several numbers, separated by commas, are measured in the same rounds. One device
     /// is called in mode contact, more in mode aor
-    #[arg(long, value_delimiter = ',', default_value = "1,2", value_parser = clap::value_parser!(u16).range(1..=8))]
+    #[arg(long, value_delimiter = ',', default_value = "1,2", value_parser = clap::value_parser!(u16).range(1..=4))]
     pub devices: Vec<u16>,
     /// Users
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub users: u32,
-    /// Source ports of the devices; no fewer than devices of a user
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(8..=256))]
+    /// Source ports of the devices
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(4..=256))]
     pub sockets: u16,
     /// Calls under way at once (closed loop)
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=4096))]
