@@ -39,12 +39,12 @@ const FLOOR_WINDOW: usize = 64;
 /// Runs everything and prints it.
 pub fn run(args: &CallsArgs) -> Result<(), Failure> {
     let round = Round {
-        pacing: args.rate.map_or(
-            Pacing::Closed {
+        pacing: match args.rate {
+            Some(per_second) => Pacing::Rate { per_second },
+            None => Pacing::Closed {
                 window: args.window.into(),
             },
-            |per_second| Pacing::Rate { per_second },
-        ),
+        },
         calls: args.calls,
         time: Duration::from_secs(args.r#for),
     };

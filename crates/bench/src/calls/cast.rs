@@ -234,3 +234,6 @@ pub fn learn(register: &[u8]) -> Option<(usize, &[u8])> {
     let contact = fields::header(register, "Contact")?;
     Some((fields::number(user)? as usize, uri(contact)))
 }
+
+#[cfg(test)]
+mod tests;
