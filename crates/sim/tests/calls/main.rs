@@ -5,5 +5,8 @@ mod bad_input;
 mod dialogs;
 mod forks;
 mod messages;
+mod names;
 mod outbound;
+mod shards;
+mod sides;
 mod stage;
