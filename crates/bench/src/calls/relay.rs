@@ -20,11 +20,9 @@ const ALLOCATORS: [&str; 4] = ["-x", "fm", "-X", "fm"];
 pub struct Relay {
     /// The process.
     pub server: Server,
-    /// Removed once the process is gone: fields are dropped in order.
-    _files: Option<Files>,
 }
 
-/// Files of a child.
+/// Files that a child reads when it starts, and never again.
 struct Files(PathBuf);
 
 impl Drop for Files {
@@ -40,7 +38,6 @@ impl Relay {
         let asked = probe("OPTIONS", &address.to_string());
         Ok(Self {
             server: midreg.start(address, &asked)?,
-            _files: None,
         })
     }
 
@@ -70,7 +67,6 @@ impl Relay {
         let asked = probe("OPTIONS", &address.to_string());
         Ok(Self {
             server: Server::foreign(&mut command, address, asked.as_bytes())?,
-            _files: Some(files),
         })
     }
 }
