@@ -453,8 +453,8 @@ fn over(core: &mut Core, now: Now, id: ForkId) {
         core.timers.cancel(old);
     }
     if lingers {
-        fork.phase = Phase::Lingering;
         fork.timer = Some(core.timers.arm(now.mono.plus(TRANSACTION), Armed::Fork(id)));
+        core.forks.linger(id);
     } else {
         core.forks.end(id);
     }
