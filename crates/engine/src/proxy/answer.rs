@@ -4,15 +4,16 @@
 use sip::{Message, Name, Patch};
 
 use crate::proxy::names;
-use crate::proxy::outgoing::{self, Renamed};
+use crate::proxy::outgoing;
 use crate::registrar::without_first;
 
-/// Appends a branch's answer as the caller gets it. `challenges` are those of other branches, whole
-/// lines (RFC 3261 §16.7 step 7). `None` when we were the one who asked: nothing is left of the Via.
+/// Appends a branch's answer as the caller gets it, with the names of `asked`, the request, where they
+/// have to be put back. `challenges` are those of other branches, whole lines (RFC 3261 §16.7 step 7).
+/// `None` when we were the one who asked: nothing is left of the Via.
 pub(crate) fn write(
     answer: &Message<'_>,
-    request: &Message<'_>,
-    (renamed, status, challenges): (Renamed, u16, &[u8]),
+    asked: Option<Message<'_>>,
+    (status, challenges): (u16, &[u8]),
     out: &mut Vec<u8>,
 ) -> Option<()> {
     let top = answer.header(Name::Via)?;
@@ -24,7 +25,7 @@ pub(crate) fn write(
             patch.remove_header(&top);
         }
     }
-    if renamed == Renamed::Yes {
+    if let Some(request) = &asked {
         names::restore(&mut patch, answer, request);
     }
     if answer.status() != Some(status) {
@@ -61,15 +62,11 @@ pub(crate) fn push_challenges(answer: &Message<'_>, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    const REQUEST: &[u8] = b"INVITE sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP a\r\n\r\n";
-
     fn told(answer: &str, status: u16, challenges: &str) -> Option<String> {
         let answer = answer.replace('\n', "\r\n");
         let answer = Message::parse(answer.as_bytes()).unwrap();
-        let request = Message::parse(REQUEST).unwrap();
         let mut out = Vec::new();
-        let how = (Renamed::No, status, challenges.as_bytes());
-        write(&answer, &request, how, &mut out)?;
+        write(&answer, None, (status, challenges.as_bytes()), &mut out)?;
         Some(String::from_utf8(out).unwrap())
     }
 

@@ -351,6 +351,16 @@ impl Fork {
         }
     }
 
+    /// Nothing but further 2xx passes from now on. Only names that have to be put back need the request
+    /// for that.
+    pub(crate) fn linger(&mut self) {
+        self.phase = Phase::Lingering;
+        let mut branches = self.branches.iter();
+        if branches.all(|branch| branch.renamed == Renamed::No) {
+            self.request = Box::default();
+        }
+    }
+
     /// Bytes on the heap.
     pub(crate) fn heap_size(&self) -> usize {
         self.request.len()

@@ -28,8 +28,22 @@ use crate::registrar::reply;
 use crate::txn::timing::TRANSACTION;
 use crate::txn::{ClientRequest, Kind};
 
-/// A fork begins: its first group is tried.
-pub(super) fn start(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
+/// A request as it was read, on its way.
+#[derive(Debug)]
+pub(super) struct Way<'a, 'm> {
+    /// All of it.
+    pub(super) message: &'a Message<'m>,
+    /// Where it is still to go.
+    pub(super) itinerary: &'a Itinerary<'m>,
+    /// What it will be known by if it comes again.
+    pub(super) loop_hash: LoopHash,
+}
+
+/// A fork begins: its first group is tried with the request as it was read already.
+pub(super) fn start(core: &mut Core, now: Now, id: ForkId, way: &Way<'_, '_>, out: &mut Outbox) {
+    if let Some(Next::Try(group)) = core.forks.get_mut(id).map(Fork::next) {
+        try_with(core, now, (id, group), way, out);
+    }
     go_on(core, now, id, out);
 }
 
@@ -193,6 +207,7 @@ fn cancel_losers(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
     }
 }
 
+/// Tries a later group: the request is read again.
 fn try_group(core: &mut Core, now: Now, id: ForkId, group: Group, out: &mut Outbox) {
     let Some(fork) = core.forks.get(id) else {
         return;
@@ -201,24 +216,33 @@ fn try_group(core: &mut Core, now: Now, id: ForkId, group: Group, out: &mut Outb
     let Ok(message) = Message::parse(&bytes) else {
         return core.forks.end(id).map_or((), |_| ());
     };
-    let policy = std::sync::Arc::clone(&core.policy);
-    let Ok(itinerary) = Itinerary::read(&message, &policy, &core.keys) else {
+    let Ok(itinerary) = Itinerary::read(&message, &core.policy, &core.keys) else {
         return core.forks.end(id).map_or((), |_| ());
     };
     let heading = Heading::of(&message, came_by);
-    let loop_hash = LoopHash::of(&core.keys, &heading, &itinerary);
+    let way = Way {
+        message: &message,
+        itinerary: &itinerary,
+        loop_hash: LoopHash::of(&core.keys, &heading, &itinerary),
+    };
+    try_with(core, now, (id, group), &way, out);
+}
+
+fn try_with(
+    core: &mut Core,
+    now: Now,
+    (id, group): (ForkId, Group),
+    way: &Way<'_, '_>,
+    out: &mut Outbox,
+) {
+    let policy = std::sync::Arc::clone(&core.policy);
     let share = u32::try_from(group.len()).unwrap_or(u32::MAX).max(1);
     let begun = core.forks.get(id).map_or(0, |fork| fork.branches.len());
     note_tried(core, id, group.len());
     for (at, target) in group.iter().enumerate() {
         let number = begun + at;
-        let way = Way {
-            message: &message,
-            itinerary: &itinerary,
-            loop_hash,
-            share,
-        };
-        let branch = begin_branch(core, now, (id, number), target, (&policy, &way), out);
+        let how = (&*policy, way, share);
+        let branch = begin_branch(core, now, (id, number, target), how, out);
         let (failed, absent) = (branch.txn.is_none(), branch.absent());
         if let Some(fork) = core.forks.get_mut(id) {
             fork.branches.push(branch);
@@ -230,20 +254,11 @@ fn try_group(core: &mut Core, now: Now, id: ForkId, group: Group, out: &mut Outb
     arm_ringing(core, now, id);
 }
 
-/// What all branches of a group have in common.
-struct Way<'a, 'm> {
-    message: &'a Message<'m>,
-    itinerary: &'a Itinerary<'m>,
-    loop_hash: LoopHash,
-    share: u32,
-}
-
 fn begin_branch(
     core: &mut Core,
     now: Now,
-    (id, number): (ForkId, usize),
-    target: &Target,
-    (policy, way): (&Policy, &Way<'_, '_>),
+    (id, number, target): (ForkId, usize, &Target),
+    (policy, way, share): (&Policy, &Way<'_, '_>, u32),
     out: &mut Outbox,
 ) -> Branch {
     let mut branch = Branch {
@@ -259,8 +274,8 @@ fn begin_branch(
     };
     let mut record = Vec::new();
     record_route::write(core, policy, fork, target, way.message, &mut record);
-    let breadth = fork.breadth / way.share;
-    let spreads = way.share > 1 || record_route::opens_dialog(way.message);
+    let breadth = fork.breadth / share;
+    let spreads = share > 1 || record_route::opens_dialog(way.message);
     let how = Outgoing {
         itinerary: way.itinerary,
         target,
@@ -338,12 +353,21 @@ fn pass(
     let Some(fork) = core.forks.get(id) else {
         return;
     };
-    let (Some(server), Ok(request)) = (fork.server, Message::parse(&fork.request)) else {
+    let Some(server) = fork.server else {
         return;
     };
     let mut bytes = Vec::with_capacity(message.bytes().len());
-    if answer::write(message, &request, (renamed, status, b""), &mut bytes).is_some() {
+    let told = (status, &b""[..]);
+    if answer::write(message, asked(fork, renamed), told, &mut bytes).is_some() {
         core.txns.respond(now, server, status, &bytes, out);
+    }
+}
+
+/// The request, where its names have to be put back.
+fn asked(fork: &Fork, renamed: Renamed) -> Option<Message<'_>> {
+    match renamed {
+        Renamed::Yes => Message::parse(&fork.request).ok(),
+        Renamed::No => None,
     }
 }
 
@@ -395,14 +419,18 @@ fn conclude(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
     note_end(core, now, id, end, out);
     let passed = real.and_then(|best| {
         let fork = core.forks.get(id)?;
-        let request = Message::parse(&fork.request).ok()?;
         let kept = Message::parse(&best.answer).ok()?;
         let merged: &[u8] = match best.status {
             401 | 407 if best.answer.len() + challenges.len() <= limits::DATAGRAM => &challenges,
             _ => b"",
         };
         let mut bytes = Vec::with_capacity(best.answer.len() + merged.len());
-        answer::write(&kept, &request, (best.renamed, status, merged), &mut bytes)?;
+        answer::write(
+            &kept,
+            asked(fork, best.renamed),
+            (status, merged),
+            &mut bytes,
+        )?;
         Some((fork.server?, bytes))
     });
     match passed {
@@ -442,8 +470,8 @@ fn over(core: &mut Core, now: Now, id: ForkId) {
         core.timers.cancel(old);
     }
     if lingers {
-        fork.phase = Phase::Lingering;
         fork.timer = Some(core.timers.arm(now.mono.plus(TRANSACTION), Armed::Fork(id)));
+        core.forks.linger(id);
     } else {
         core.forks.end(id);
     }
