@@ -12,8 +12,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use engine::command::Answer;
 use engine::policy::Side;
-use engine::{Engine, EngineConfig, Policy, Router, ShardId};
+use engine::{Command, Engine, EngineConfig, Policy, Router, ShardId};
 use tracing::{info, warn};
 
 use crate::clock::Clock;
@@ -153,6 +154,12 @@ impl App {
     #[must_use]
     pub fn desk(&self) -> Desk {
         Desk::new(Arc::clone(&self.boxes), self.locals.clone())
+    }
+
+    /// Asks all shards; those that do not answer in time are left out.
+    #[must_use]
+    pub fn ask(&self, command: &Command) -> Vec<Answer> {
+        self.desk().ask_all(command)
     }
 
     /// Takes no more requests; what is under way may end within the upstream deadline.

@@ -66,7 +66,7 @@ fn status(desk: &Desk) -> Status {
 }
 
 fn nodes(desk: &Desk) -> Vec<Vec<NodeView>> {
-    let answers = desk.ask_all(|tag| Command::Nodes { tag }).into_iter();
+    let answers = desk.ask_all(&Command::Nodes { tag: 0 }).into_iter();
     let nodes = answers.filter_map(|answer| match answer {
         Answer::Nodes(nodes) => Some(nodes),
         _ => None,
@@ -108,11 +108,14 @@ fn page(desk: &Desk, from: Bookmark, most: usize) -> Result<Contacts, Refusal> {
             break;
         };
         let left = most - contacts.len();
-        let answer = desk.ask(shard, |tag| Command::List {
-            tag,
-            from: at,
-            most: left,
-        });
+        let answer = desk.ask(
+            shard,
+            Command::List {
+                tag: 0,
+                from: at,
+                most: left,
+            },
+        );
         let Some(Answer::Page(page)) = answer else {
             return Err(refusal(Code::NoAnswer, "a worker did not answer in time"));
         };
@@ -140,8 +143,8 @@ fn explain(desk: &Desk, aor: &str) -> Result<Explained, Refusal> {
         Some(node.name.clone())
     };
     let mut parts = Vec::new();
-    for answer in desk.ask_all(|tag| Command::Explain {
-        tag,
+    for answer in desk.ask_all(&Command::Explain {
+        tag: 0,
         aor: aor.to_owned(),
     }) {
         match answer {
@@ -165,8 +168,8 @@ const LAST_CALLS: usize = 5;
 fn calls(desk: &Desk, aor: Option<&str>, limit: Option<usize>) -> Result<Calls, Refusal> {
     let most = limit.unwrap_or(limits::CALLS).clamp(1, limits::CALLS);
     let mut calls = Vec::new();
-    for answer in desk.ask_all(|tag| Command::Calls {
-        tag,
+    for answer in desk.ask_all(&Command::Calls {
+        tag: 0,
         aor: aor.map(str::to_owned),
         most,
     }) {
@@ -182,16 +185,15 @@ fn calls(desk: &Desk, aor: Option<&str>, limit: Option<usize>) -> Result<Calls, 
 }
 
 fn kick(desk: &Desk, who: &str) -> Result<Kicked, Refusal> {
-    let binding = BindingId::read(who);
-    let answers = desk.ask_all(|tag| match binding {
-        Some(binding) => Command::KickBinding { tag, binding },
+    let command = match BindingId::read(who) {
+        Some(binding) => Command::KickBinding { tag: 0, binding },
         None => Command::Kick {
-            tag,
+            tag: 0,
             aor: who.to_owned(),
         },
-    });
+    };
     let mut kicked = 0;
-    for answer in answers {
+    for answer in desk.ask_all(&command) {
         match answer {
             Answer::Kicked(count) => kicked += count,
             Answer::Refused(_) => {
@@ -223,7 +225,7 @@ fn resync(desk: &Desk, node: Option<&str>) -> Result<Resynced, Refusal> {
     }
     for name in &nodes {
         let node = NodeId::of(name);
-        let _ = desk.ask_all(|tag| Command::ResyncNode { tag, node });
+        let _ = desk.ask_all(&Command::ResyncNode { tag: 0, node });
     }
     Ok(Resynced { nodes })
 }

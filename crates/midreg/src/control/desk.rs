@@ -5,7 +5,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
@@ -16,9 +15,6 @@ use super::limits::ANSWER_WITHIN;
 use crate::shard::mailbox::{Control, Mailbox};
 use crate::shard::report::Report;
 use crate::shard::watch::Watch;
-
-/// Tells one command of this process from another.
-static TAGS: AtomicU64 = AtomicU64::new(1);
 
 /// Where the shards are asked.
 #[derive(Clone, Debug)]
@@ -65,10 +61,10 @@ impl Desk {
 
     /// Asks all shards. Those that do not answer in time are left out.
     #[must_use]
-    pub fn ask_all(&self, command: impl Fn(u64) -> Command) -> Vec<Answer> {
+    pub fn ask_all(&self, command: &Command) -> Vec<Answer> {
         let (asker, answers) = sync_channel(self.boxes.len());
         for mailbox in self.boxes.iter() {
-            mailbox.order(Control::Command(command(tag()), asker.clone()));
+            mailbox.order(Control::Command(command.clone(), asker.clone()));
         }
         drop(asker);
         gather(&answers)
@@ -76,10 +72,10 @@ impl Desk {
 
     /// Asks one shard; `None` when it does not answer in time, or there is none of this number.
     #[must_use]
-    pub fn ask(&self, shard: usize, command: impl Fn(u64) -> Command) -> Option<Answer> {
+    pub fn ask(&self, shard: usize, command: Command) -> Option<Answer> {
         let (asker, answers) = sync_channel(1);
         let mailbox = self.boxes.get(shard)?;
-        mailbox.order(Control::Command(command(tag()), asker));
+        mailbox.order(Control::Command(command, asker));
         gather(&answers).pop()
     }
 
@@ -110,8 +106,4 @@ fn gather<T>(answers: &Receiver<T>) -> Vec<T> {
     let until = Instant::now() + ANSWER_WITHIN;
     let left = || until.saturating_duration_since(Instant::now());
     std::iter::from_fn(|| answers.recv_timeout(left()).ok()).collect()
-}
-
-fn tag() -> u64 {
-    TAGS.fetch_add(1, Ordering::Relaxed)
 }

@@ -4,11 +4,12 @@
 //! store, the store's outcomes back to the engine, events to the log, and leaves the messages
 //! lined up for sending.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use engine::command::{Answer, Reply};
+use engine::command::Answer;
 use engine::{
     Command, Datagram, Engine, Flow, Input, Mono, Now, Outbox, Output, Policy, ShardId,
     TransportError, Voucher,
@@ -39,8 +40,6 @@ pub struct Core {
     store: Box<dyn Store>,
     teller: Teller,
     watches: Watches,
-    /// Who waits for the answer to a command, by its tag.
-    askers: Vec<(u64, SyncSender<Answer>)>,
     outbox: Outbox,
     /// Empty between calls; keeps its memory.
     items: Vec<Output>,
@@ -48,6 +47,8 @@ pub struct Core {
     pub(super) refused: Vec<Flow>,
     /// Requests that other shards have to take on.
     pub(super) vouched: Vec<Vouched>,
+    /// Who waits for the answer to a command, in the order of the commands.
+    askers: VecDeque<SyncSender<Answer>>,
     /// The present of the current batch.
     pub(super) now: Now,
     /// What is counted here.
@@ -65,11 +66,11 @@ impl Core {
             store,
             teller: Teller::new(Arc::clone(&policy)),
             watches: Watches::new(policy),
-            askers: Vec::new(),
             outbox: Outbox::new(),
             items: Vec::new(),
             refused: Vec::new(),
             vouched: Vec::new(),
+            askers: VecDeque::new(),
             now,
             tally: Tally::default(),
             drain: None,
@@ -113,11 +114,11 @@ impl Core {
             .handle_input(self.now, Input::Policy(policy), &mut self.outbox);
     }
 
-    /// What an operator asks or orders.
+    /// Something that an operator asks or orders.
     pub(super) fn on_command(&mut self, command: Command, asker: SyncSender<Answer>) {
-        self.askers.push((command.tag(), asker));
-        self.engine
-            .handle_input(self.now, Input::Command(command), &mut self.outbox);
+        self.askers.push_back(asker);
+        let input = Input::Command(command);
+        self.engine.handle_input(self.now, input, &mut self.outbox);
     }
 
     /// An operator wants to watch an AoR.
@@ -205,7 +206,12 @@ impl Core {
                             bytes: bytes.to_vec(),
                         });
                     }
-                    Output::Reply(reply) => answer(&mut self.askers, reply),
+                    Output::Reply(reply) => {
+                        let asker = self.askers.pop_front();
+                        debug_assert!(asker.is_some(), "an answer to nobody");
+                        // Whoever asked may have stopped waiting.
+                        asker.map(|asker| asker.try_send(reply.answer));
+                    }
                 }
             }
             while let Some(outcome) = self.store.next_outcome() {
@@ -213,14 +219,6 @@ impl Core {
                     .handle_input(self.now, outcome.input(), &mut self.outbox);
             }
         }
-    }
-}
-
-/// Gives an answer to who waits for it, unless he has stopped.
-fn answer(askers: &mut Vec<(u64, SyncSender<Answer>)>, reply: Reply) {
-    let asker = askers.iter().position(|(tag, _)| *tag == reply.tag);
-    if let Some(at) = asker {
-        let _ = askers.swap_remove(at).1.try_send(reply.answer);
     }
 }
 

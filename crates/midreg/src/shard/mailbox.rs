@@ -53,12 +53,12 @@ pub enum Control {
     Policy(Arc<Policy>),
     /// The network refused a destination; the datagram may have been any shard's.
     Refused(Flow),
-    /// Carry a command out, and answer it.
-    Command(Command, SyncSender<Answer>),
     /// Show the messages of an AoR.
     Watch(Watch),
     /// Tell how things stand.
     Report(SyncSender<Report>),
+    /// Carry a command out, and answer it.
+    Command(Command, SyncSender<Answer>),
     /// Take no more requests, and end when all that is under way is done or at the instant given.
     Drain(Instant),
 }

@@ -279,10 +279,10 @@ impl Worker {
                 }
                 self.core.on_policy(policy);
             }
-            Control::Command(command, asker) => self.core.on_command(command, asker),
             Control::Watch(watch) => self.core.on_watch(watch),
             Control::Refused(flow) => self.core.on_refused(flow),
             Control::Drain(until) => self.core.drain = Some(self.clock.at(until)),
+            Control::Command(command, asker) => self.core.on_command(command, asker),
             Control::Report(reply) => {
                 // Whoever asked may have stopped waiting.
                 let _ = reply.try_send(self.core.report());
