@@ -85,6 +85,7 @@ impl MainRegistrar {
             handle: handle(uri, None).to_owned(),
             uri: uri.to_owned(),
             value: format!("<{uri}>"),
+            path: Vec::new(),
             until,
             call_id: "elsewhere".to_owned(),
             cseq: 1,
@@ -307,16 +308,17 @@ fn asked_of(message: &Message<'_>) -> Vec<Asked> {
     let header = message
         .header(Name::Expires)
         .and_then(|header| text(header.value).trim().parse().ok());
-    let path = message.values(Name::Path).next().map(text);
+    let path: Vec<String> = message.values(Name::Path).map(text).collect();
     message
         .values(Name::Contact)
         .filter_map(|value| match Contact::parse(value) {
             Ok(Contact::Addr(contact)) => {
                 let uri = text(contact.addr.uri);
                 Some(Asked {
-                    handle: handle(&uri, path.as_deref()).to_owned(),
+                    handle: handle(&uri, path.first().map(String::as_str)).to_owned(),
                     uri,
                     value: text(value),
+                    path: path.clone(),
                     expires: contact
                         .expires
                         .map_or_else(|| header.unwrap_or(3600), |delta| delta.0),
