@@ -8,6 +8,7 @@ use engine::policy::{
     Balance, ChallengePolicy, Credential, FlowMatch, Insertion, Mode, Overflow, Policy, TooBrief,
 };
 
+use crate::call::CallMix;
 use crate::home;
 use crate::main_registrar::PASSWORD;
 use crate::network::Conditions;
@@ -54,6 +55,8 @@ pub struct Mix {
     pub troubles: Vec<Trouble>,
     /// What midreg is told.
     pub policy: Policy,
+    /// Whether and how there are calls.
+    pub calls: Option<CallMix>,
 }
 
 /// What a main registrar is.
@@ -230,6 +233,13 @@ impl Mix {
             true => [Conditions::PERFECT, Conditions::SLOW][rng.index(2)],
             false => conditions(rng),
         };
+        let credentials = [Shown::WhenAsked, Shown::Always][rng.index(2)];
+        let devices = conditions(rng);
+        let calls = CallMix::draw(seed);
+        let mut policy = authorised(draw_policy(rng, mode, nodes, challenges), authority);
+        if let Some(calls) = &calls {
+            policy.domain.calls = calls.policy.clone();
+        }
         Self {
             seed,
             mode,
@@ -237,14 +247,15 @@ impl Mix {
             main,
             challenges,
             listing,
-            credentials: [Shown::WhenAsked, Shown::Always][rng.index(2)],
+            credentials,
             authority,
-            devices: conditions(rng),
+            devices,
             upstream,
             aors,
             phones,
             troubles,
-            policy: authorised(draw_policy(rng, mode, nodes, challenges), authority),
+            policy,
+            calls,
         }
     }
 
@@ -336,6 +347,10 @@ impl Mix {
                 .iter()
                 .map(|trouble| format!("trouble {trouble:?}")),
         );
+        match &self.calls {
+            Some(calls) => features.extend(calls.features()),
+            None => features.push("no calls".to_owned()),
+        }
         let mut kinds: Vec<String> = self
             .phones
             .iter()

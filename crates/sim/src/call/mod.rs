@@ -7,6 +7,7 @@ mod dialog;
 pub mod exchange;
 pub mod letter;
 pub mod manner;
+pub mod mix;
 pub mod transactions;
 
 #[cfg(test)]
@@ -16,3 +17,4 @@ pub use agent::{Agent, Place};
 pub use exchange::{Exchange, Habits, Order, Proof};
 pub use letter::Letter;
 pub use manner::Manner;
+pub use mix::{CallMix, Company};

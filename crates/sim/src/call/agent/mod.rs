@@ -177,7 +177,7 @@ impl Agent {
                     .answered(&response.call_id, &key.method, response.status());
                 match self.outgoing.iter().position(|call| call.key == key) {
                     Some(at) => self.on_answer(now, at, &response),
-                    None => self.on_talk_answer(now, &key, &response),
+                    None => self.on_talk_answer(&key, &response),
                 }
             }
             Happening::Silence(key) => {

@@ -117,7 +117,7 @@ impl Agent {
     }
 
     /// An answer to something said in a call.
-    pub(super) fn on_talk_answer(&mut self, now: Mono, key: &Key, answer: &Letter) {
+    pub(super) fn on_talk_answer(&mut self, key: &Key, answer: &Letter) {
         let asked = |talk: &Talk| talk.asked.as_ref() == Some(key);
         let Some(at) = self.talks.iter().position(asked) else {
             if key.method == "INVITE" && (200..300).contains(&answer.status()) {
