@@ -1,0 +1,329 @@
+//! What somebody asked of us, other than REGISTER.
+
+use core::net::SocketAddr;
+use std::collections::BTreeSet;
+
+use engine::Mono;
+use engine::policy::{ForkOrder, Outbound, Qualify};
+
+use super::{Calls, Sight, View, addressed, is_over_due};
+use crate::call::Letter;
+use crate::call::letter::Key;
+
+/// A request that somebody sent us, and what became of it.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) request: Letter,
+    /// Where its copies came from.
+    pub(super) from: BTreeSet<SocketAddr>,
+    pub(super) by: By,
+    at: Mono,
+    /// Where those were whom it addressed when it came, by Contact and address.
+    addressed: Vec<(String, SocketAddr)>,
+    /// What we sent for it.
+    pub(super) branches: Vec<Key>,
+    /// How we answered it for good, and with which To-tag.
+    pub(super) finals: Vec<(u16, String)>,
+    /// Final answers to it that we had.
+    pub(super) heard: Vec<u16>,
+    pub(super) cancelled: bool,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// The main registrar.
+    Main,
+    /// Anybody else.
+    Device,
+}
+
+impl Asked {
+    /// Whether nobody is to be tried for it any more.
+    pub(super) fn is_over(&self) -> bool {
+        let ended = |status: &u16| (200..300).contains(status) || *status >= 600;
+        self.cancelled || !self.finals.is_empty() || self.heard.iter().any(ended)
+    }
+
+    /// Whether some final answers may be left out of account: a device that sends the caller
+    /// elsewhere may have done so for us.
+    fn is_ranked(&self) -> bool {
+        !self.cancelled && !self.heard.iter().any(|status| (300..400).contains(status))
+    }
+}
+
+impl Calls {
+    /// A request arrived.
+    pub(super) fn is_asked(&mut self, view: View<'_>) {
+        let (letter, now) = (view.letter, view.sight.rig.now());
+        if letter.is_in_dialog() && !matches!(letter.method.as_str(), "CANCEL") {
+            self.is_said(view);
+        }
+        if letter.method == "ACK" {
+            return;
+        }
+        let key = letter.key();
+        self.touched.insert(key.clone());
+        if let Some(known) = self.asked.get_mut(&key) {
+            known.from.insert(view.packet.from);
+            return;
+        }
+        if letter.method == "CANCEL" {
+            self.is_cancelled(view);
+        }
+        let addressed = match letter.is_in_dialog() {
+            true => None,
+            false => view.addressed(),
+        };
+        let addressed = addressed.map(|(_, bindings)| bindings).unwrap_or_default();
+        let by = match view.is_from_main() {
+            true => By::Main,
+            false => By::Device,
+        };
+        if letter.method == "INVITE" {
+            self.open.insert(key.clone());
+        }
+        self.asked.insert(
+            key,
+            Asked {
+                request: letter.clone(),
+                from: [view.packet.from].into(),
+                by,
+                at: now,
+                addressed: addressed
+                    .into_iter()
+                    .map(|binding| (binding.contact, binding.remote))
+                    .collect(),
+                branches: Vec::new(),
+                finals: Vec::new(),
+                heard: Vec::new(),
+                cancelled: false,
+            },
+        );
+    }
+
+    /// We answered something.
+    pub(super) fn answers(&mut self, view: View<'_>) -> Result<(), String> {
+        let (letter, key) = (view.letter, view.letter.key());
+        let Some(asked) = self.asked.get_mut(&key) else {
+            return Ok(());
+        };
+        if !asked
+            .from
+            .iter()
+            .any(|from| from.ip() == view.packet.to.ip())
+        {
+            let (to, method) = (view.packet.to, &letter.method);
+            return Err(format!("{to} is answered a {method} that it did not ask"));
+        }
+        let (status, tag) = (letter.status(), letter.to_tag().to_owned());
+        if status < 200 {
+            return match asked.finals.is_empty() {
+                true => Ok(()),
+                false => Err(format!("{status} after a final response")),
+            };
+        }
+        self.open.remove(&key);
+        let told = (status, tag.clone());
+        if letter.method == "INVITE" {
+            self.answers
+                .retain(|(own, own_tag)| *own != key || *own_tag != tag);
+        }
+        if asked.finals.contains(&told) {
+            return Ok(());
+        }
+        if letter.method == "INVITE" {
+            is_only_answer(asked, status)?;
+        }
+        is_best(asked, status)?;
+        asked.finals.push(told);
+        let asked = &*asked;
+        is_true(asked, status, view.sight, view.aors)?;
+        if letter.method == "INVITE" && status < 300 {
+            self.begins(view);
+        }
+        Ok(())
+    }
+
+    /// All that a request addresses is tried: at once, or before the caller is told that nobody
+    /// answers.
+    pub(super) fn reaches_everybody(
+        &self,
+        key: &Key,
+        sight: Sight<'_>,
+        aors: &BTreeSet<String>,
+    ) -> Result<(), String> {
+        let Some(asked) = self
+            .asked
+            .get(key)
+            .filter(|asked| asked.request.hops != Some(0))
+        else {
+            return Ok(());
+        };
+        if asked.branches.is_empty() || asked.request.is_in_dialog() {
+            return Ok(());
+        }
+        let Some((aor, bindings)) = addressed(&asked.request, sight, aors) else {
+            return Ok(());
+        };
+        let refused = asked.finals.iter().any(|(status, _)| *status >= 300);
+        let at_once = sight.domain(&aor).calls.fork != ForkOrder::Serial;
+        if !(at_once && !asked.is_over() || refused && !asked.is_over_early()) {
+            return Ok(());
+        }
+        let tried = |contact: &str, remote: SocketAddr| {
+            let mut branches = asked
+                .branches
+                .iter()
+                .filter_map(|key| self.branches.get(key));
+            branches.any(|branch| branch.uri == contact && branch.to == remote)
+        };
+        let mut missed = bindings.iter().filter(|binding| {
+            let there = (binding.contact.clone(), binding.remote);
+            asked.addressed.contains(&there) && !tried(&binding.contact, binding.remote)
+        });
+        match missed.next() {
+            Some(binding) => Err(format!(
+                "{} for {aor} does not reach {} at {}",
+                asked.request.method, binding.contact, binding.remote
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// RFC 3261 §9.2, §16.10: a CANCEL is answered at once.
+    pub(super) fn answers_cancel(&self, key: &Key) -> Result<(), String> {
+        match self.asked.get(key) {
+            Some(asked) if key.method == "CANCEL" && asked.finals.is_empty() => {
+                Err(format!("CANCEL {} has no answer", key.branch))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Each call is answered one day.
+    pub(super) fn nobody_waits_forever(&self, now: Mono) -> Result<(), String> {
+        let waiting = self.open.iter().find(|key| {
+            let asked = self.asked.get(*key);
+            asked.is_some_and(|asked| is_over_due(asked.at, now))
+        });
+        match waiting {
+            Some(key) => Err(format!("INVITE {} is never answered", key.branch)),
+            None => Ok(()),
+        }
+    }
+
+    fn is_cancelled(&mut self, view: View<'_>) {
+        let mut key = view.letter.key();
+        "INVITE".clone_into(&mut key.method);
+        if let Some(asked) = self.asked.get_mut(&key)
+            && asked.finals.is_empty()
+            && asked.from.contains(&view.packet.from)
+        {
+            asked.cancelled = true;
+            self.touched.insert(key);
+        }
+    }
+}
+
+impl Asked {
+    /// Whether it ended before everybody had to be tried.
+    fn is_over_early(&self) -> bool {
+        self.cancelled
+            || self
+                .heard
+                .iter()
+                .any(|status| *status >= 600 || *status < 400)
+    }
+
+    /// Whether it may be sent on at all, by who asks.
+    pub(super) fn is_allowed(&self, sight: Sight<'_>, to_main: Where) -> bool {
+        let caller = self.request.caller();
+        let outbound = sight.domain(caller).calls.outbound;
+        let bindings = sight.rig.bindings(caller);
+        let registered = || {
+            let mut bindings = bindings.iter();
+            bindings.any(|binding| {
+                self.from
+                    .iter()
+                    .any(|from| from.ip() == binding.remote.ip())
+            })
+        };
+        match (self.by, to_main) {
+            (By::Main, _) => true,
+            (By::Device, Where::Device) if !sight.rig.policy().upstream.servers.is_empty() => false,
+            (By::Device, _) => match outbound {
+                Outbound::Any => true,
+                Outbound::Registered => registered(),
+                Outbound::None => false,
+            },
+        }
+    }
+}
+
+/// Whom a request is sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Where {
+    Main,
+    Device,
+}
+
+/// RFC 3261 §16.7 step 5: one final response, unless all are 2xx.
+fn is_only_answer(asked: &Asked, status: u16) -> Result<(), String> {
+    match asked.finals.first() {
+        Some((first, _)) if *first >= 300 || status >= 300 => {
+            Err(format!("{status} after {first} to one INVITE"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// RFC 3261 §16.7 step 6: 6xx before all, else of the lowest class, and what somebody really said.
+fn is_best(asked: &Asked, status: u16) -> Result<(), String> {
+    let heard = &asked.heard;
+    if status < 300 || heard.is_empty() || !asked.is_ranked() {
+        return Ok(());
+    }
+    let rank = |status: u16| match status / 100 {
+        6 => 0,
+        class => class,
+    };
+    let best = heard.iter().map(|status| rank(*status)).min().unwrap_or(0);
+    let unavailable = status == 500 && heard.contains(&503);
+    let real = heard.contains(&status) || unavailable;
+    match real && rank(status) == best {
+        true => Ok(()),
+        false => Err(format!("{status} is told where {heard:?} was said")),
+    }
+}
+
+/// Nobody is said to be away who is there, and the other way round (R17).
+fn is_true(
+    asked: &Asked,
+    status: u16,
+    sight: Sight<'_>,
+    aors: &BTreeSet<String>,
+) -> Result<(), String> {
+    let known = addressed(&asked.request, sight, aors);
+    let (By::Main, Some((aor, bindings))) = (asked.by, known) else {
+        return Ok(());
+    };
+    if asked.request.is_in_dialog() || asked.request.method == "CANCEL" {
+        return Ok(());
+    }
+    let there = bindings.iter().any(|binding| {
+        asked
+            .addressed
+            .contains(&(binding.contact.clone(), binding.remote))
+    });
+    let edge = sight.domain(&aor).calls.qualify == Qualify::Edge;
+    match (status, asked.request.method.as_str()) {
+        (200, "OPTIONS") if edge && bindings.is_empty() => {
+            Err(format!("{aor} is said to be there"))
+        }
+        (404 | 480, _) if there && asked.heard.is_empty() => {
+            Err(format!("{aor} is said to be away"))
+        }
+        _ => Ok(()),
+    }
+}
