@@ -10,6 +10,11 @@ use super::{Calls, Sight, View, addressed, is_over_due};
 use crate::call::Letter;
 use crate::call::letter::Key;
 
+/// Seconds that a refused INVITE is remembered once its ACK has come (RFC 3261 Timer I), and anything
+/// else once it is answered, or given up (Timers F, J and L).
+const TIMER_I: u32 = 5;
+const TIMER_J: u32 = 32;
+
 /// A request that somebody sent us, and what became of it.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -18,6 +23,8 @@ pub(super) struct Asked {
     pub(super) from: BTreeSet<SocketAddr>,
     pub(super) by: By,
     at: Mono,
+    /// When it was answered for good.
+    ended: Option<Mono>,
     /// Where those were whom it addressed when it came, by Contact and address.
     addressed: Vec<(String, SocketAddr)>,
     /// What we sent for it.
@@ -39,6 +46,20 @@ pub(super) enum By {
 }
 
 impl Asked {
+    /// Whether a copy of it counts as another request: its transaction is over (RFC 3261 §17.2), or
+    /// it was refused without one (§8.2.7).
+    fn is_forgotten(&self, now: Mono) -> bool {
+        let refused = self.branches.is_empty() && !self.finals.is_empty();
+        let accepted = self.finals.iter().any(|(status, _)| *status < 300);
+        let (since, life) = match (self.ended, self.request.method.as_str()) {
+            (None, "INVITE") => return false,
+            (Some(ended), "INVITE") if !accepted => (ended, TIMER_I),
+            (Some(ended), _) => (ended, TIMER_J),
+            (None, _) => (self.at, TIMER_J),
+        };
+        refused || since.plus_seconds(life) <= now
+    }
+
     /// Whether nobody is to be tried for it any more.
     pub(super) fn is_over(&self) -> bool {
         let ended = |status: &u16| (200..300).contains(status) || *status >= 600;
@@ -64,7 +85,9 @@ impl Calls {
         }
         let key = letter.key();
         self.touched.insert(key.clone());
-        if let Some(known) = self.asked.get_mut(&key) {
+        if let Some(known) = self.asked.get_mut(&key)
+            && !known.is_forgotten(now)
+        {
             known.from.insert(view.packet.from);
             return;
         }
@@ -90,6 +113,7 @@ impl Calls {
                 from: [view.packet.from].into(),
                 by,
                 at: now,
+                ended: None,
                 addressed: addressed
                     .into_iter()
                     .map(|binding| (binding.contact, binding.remote))
@@ -137,6 +161,7 @@ impl Calls {
         }
         is_best(asked, status)?;
         asked.finals.push(told);
+        asked.ended.get_or_insert(view.sight.rig.now());
         let asked = &*asked;
         is_true(asked, status, view.sight, view.aors)?;
         if letter.method == "INVITE" && status < 300 {
@@ -321,7 +346,7 @@ fn is_true(
         (200, "OPTIONS") if edge && bindings.is_empty() => {
             Err(format!("{aor} is said to be there"))
         }
-        (404 | 480, _) if there && asked.heard.is_empty() => {
+        (404 | 480, _) if there && asked.branches.is_empty() => {
             Err(format!("{aor} is said to be away"))
         }
         _ => Ok(()),

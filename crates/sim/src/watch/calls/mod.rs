@@ -149,9 +149,13 @@ fn addressed(
     aors: &BTreeSet<String>,
 ) -> Option<(String, Vec<BindingView>)> {
     let uri = letter.uri()?;
+    let now = sight.rig.now();
     let route = letter.routes.first().map(String::as_str);
     for aor in aors {
-        let bindings = sight.rig.bindings(aor);
+        // Times are counted from the beginning; whose time is over may wait for his next word.
+        let lives = |own: &BindingView| u64::from(own.expires_in) * 1000 > now.0 + 1000;
+        let bindings = sight.rig.bindings(aor).into_iter();
+        let bindings: Vec<BindingView> = bindings.filter(lives).collect();
         let own = match sight.domain(aor).mode {
             Mode::Standalone if aor_of(uri) == aor => bindings,
             Mode::Aor if uri == aor_contact(aor, sight.rig.policy()) => bindings,

@@ -29,9 +29,8 @@ struct End {
 
 #[derive(Clone, Debug)]
 struct Device {
-    /// The binding, if there was one.
-    id: Option<BindingId>,
-    aor: String,
+    /// The bindings under which it may have been met, each with its AoR: some devices have several.
+    bindings: Vec<(String, BindingId)>,
     /// Where it was at first.
     at: SocketAddr,
 }
@@ -40,19 +39,19 @@ struct Device {
 #[derive(Debug)]
 pub(super) struct Pending {
     said: Letter,
-    /// Where the other end is.
-    to: Option<SocketAddr>,
+    /// Where the other end may be; nothing when nobody knows.
+    to: Vec<SocketAddr>,
     went: bool,
 }
 
 impl Pending {
     pub(super) fn is_settled(self) -> Result<(), String> {
-        match (self.to, self.went) {
-            (Some(to), false) => Err(format!(
-                "{} of {} does not reach {to}",
-                self.said.method, self.said.call_id
+        match self.went || self.to.is_empty() {
+            false => Err(format!(
+                "{} of {} does not reach {:?}",
+                self.said.method, self.said.call_id, self.to
             )),
-            _ => Ok(()),
+            true => Ok(()),
         }
     }
 }
@@ -102,9 +101,8 @@ impl Calls {
         if !sure {
             return;
         }
-        let caller_contact = asked.request.contact().unwrap_or_default();
-        let caller = self.end(view, letter.from_tag(), (from, caller_contact));
-        let callee = self.end(view, letter.to_tag(), (branch.to, &branch.uri));
+        let caller = end(view, Side::Caller, (from, ""));
+        let callee = end(view, Side::Callee, (branch.to, &branch.uri));
         self.talks.push(Talk {
             call_id: letter.call_id.clone(),
             caller,
@@ -115,17 +113,19 @@ impl Calls {
     /// Something was said in a call.
     pub(super) fn is_said(&mut self, view: View<'_>) {
         let letter = view.letter;
-        let Some(end) = self.other_end(view) else {
+        let Some((from, to)) = self.ends(view) else {
             return;
         };
-        let to = match &end.device {
-            None => next_hop(letter),
-            Some(device) => {
-                let bindings = view.sight.rig.bindings(&device.aor);
-                let mut own = bindings.iter();
-                let own = own.find(|binding| Some(binding.id) == device.id);
-                Some(own.map_or(device.at, |binding| binding.remote))
-            }
+        let here = from.places(view);
+        // Somebody else may have heard of the call; and who refuses an INVITE is acknowledged by us.
+        let strange = !here.is_empty() && !here.contains(&view.packet.from);
+        let refused = letter.method == "ACK" && self.asked.contains_key(&letter.key());
+        if strange || refused {
+            return;
+        }
+        let to = match &to.device {
+            None => next_hop(letter).into_iter().collect(),
+            Some(_) => to.places(view),
         };
         let repeated = self.asked.contains_key(&letter.key()) && letter.method != "ACK";
         if !repeated && letter.hops != Some(0) {
@@ -150,17 +150,17 @@ impl Calls {
             return Ok(());
         };
         pending.went = true;
-        match pending.to {
-            Some(there) if there != to => Err(format!(
-                "{} of {} goes to {to}, the other end is at {there}",
-                letter.method, letter.call_id
+        match pending.to.is_empty() || pending.to.contains(&to) {
+            true => Ok(()),
+            false => Err(format!(
+                "{} of {} goes to {to}, the other end is at {:?}",
+                letter.method, letter.call_id, pending.to
             )),
-            _ => Ok(()),
         }
     }
 
-    /// The end that a request of an established call is for.
-    fn other_end(&self, view: View<'_>) -> Option<&End> {
+    /// The end that a request of an established call is of, and the one that it is for.
+    fn ends(&self, view: View<'_>) -> Option<(&End, &End)> {
         let letter = view.letter;
         let from_main = view.is_from_main();
         self.talks.iter().find_map(|talk| {
@@ -170,30 +170,65 @@ impl Calls {
             };
             let own = letter.call_id == talk.call_id
                 && (letter.from_tag(), letter.to_tag()) == (from.tag.as_str(), to.tag.as_str());
-            (own && from.device.is_none() == from_main).then_some(to)
+            (own && from.device.is_none() == from_main).then_some((from, to))
         })
     }
+}
 
-    fn end(&self, view: View<'_>, tag: &str, (at, contact): (SocketAddr, &str)) -> End {
-        let tag = tag.to_owned();
-        if is_peer(view.sight.rig.policy(), at) {
-            return End { tag, device: None };
-        }
-        let mut device = Device {
-            id: None,
-            aor: String::new(),
+/// Which end of a call somebody is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Caller,
+    Callee,
+}
+
+/// An end of the call of which the 2xx passes.
+fn end(view: View<'_>, side: Side, (at, contact): (SocketAddr, &str)) -> End {
+    let tag = match side {
+        Side::Caller => view.letter.from_tag(),
+        Side::Callee => view.letter.to_tag(),
+    };
+    let tag = tag.to_owned();
+    if is_peer(view.sight.rig.policy(), at) {
+        return End { tag, device: None };
+    }
+    let mut bindings = Vec::new();
+    for aor in view.aors {
+        let own = view.sight.rig.bindings(aor).into_iter();
+        let own = own.filter(|own| own.remote == at);
+        bindings.extend(own.map(|own| (aor.clone(), own)));
+    }
+    // Of several devices behind one address the Contact tells.
+    let named = |(_, own): &(String, BindingView)| own.contact == contact;
+    if side == Side::Callee && bindings.iter().any(named) {
+        bindings.retain(named);
+    }
+    let bindings = bindings.into_iter().map(|(aor, own)| (aor, own.id));
+    End {
+        tag,
+        device: Some(Device {
+            bindings: bindings.collect(),
             at,
+        }),
+    }
+}
+
+impl End {
+    /// Where it may be now; nothing for the main registrar.
+    fn places(&self, view: View<'_>) -> Vec<SocketAddr> {
+        let Some(device) = &self.device else {
+            return Vec::new();
         };
-        let is_there = |own: &BindingView| own.remote == at && own.contact == contact;
-        for aor in view.aors {
+        let mut places = Vec::new();
+        for (aor, id) in &device.bindings {
             let bindings = view.sight.rig.bindings(aor);
-            if let Some(own) = bindings.iter().find(|own| is_there(own)) {
-                (device.id, device.aor) = (Some(own.id), aor.clone());
-            }
+            let own = bindings.iter().find(|own| own.id == *id);
+            // Who is gone is met where he was.
+            places.push(own.map_or(device.at, |own| own.remote));
         }
-        End {
-            tag,
-            device: Some(device),
+        match places.is_empty() {
+            true => vec![device.at],
+            false => places,
         }
     }
 }
