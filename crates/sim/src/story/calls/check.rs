@@ -10,6 +10,10 @@ use crate::story::actor::Purpose;
 
 /// Milliseconds after which everybody answers.
 const RING: u64 = 1_000;
+/// Seconds after which a call is answered if all are called at once, and if they are called one after
+/// the other, some of them dead.
+const AT_ONCE: u64 = 4;
+const IN_TURN: u64 = 140;
 /// Seconds after which all that a call brings with it is over.
 const WHILE: u64 = 40;
 
@@ -74,7 +78,7 @@ impl Calls {
             Caller::Outsider(at) => &mut self.outsiders[at].agent,
             Caller::Phone(at) => &mut self.agents[at],
         };
-        let call_id = agent.call(now, &uri, 60_000);
+        let call_id = agent.call(now, &uri, 1000 * IN_TURN);
         self.send(&mut story.world, &story.actors);
         call_id
     }
@@ -142,8 +146,13 @@ fn one_call(
     story.world.note(note.clone());
     let call = story.with_calls(|calls, story| calls.place_call(story, caller, aor));
     let call = call.unwrap_or_default();
-    story.live(Duration::from_secs(4))?;
     let mode = story.mix.mode;
+    let at_once = story.with_calls(|calls, _| calls.tells_all(mode));
+    let patience = match at_once {
+        Some(true) => AT_ONCE,
+        _ => IN_TURN,
+    };
+    story.live(Duration::from_secs(patience))?;
     let told = story.with_calls(|calls, _| {
         let status = calls.outcome(caller, "INVITE", &call);
         if status != 200 {
@@ -169,7 +178,7 @@ fn one_call(
             .count();
         match (heard, calls.outcome(caller, "BYE", &call)) {
             (0, status) => Err(format!("{note}, hangs up, and nobody hears it ({status})")),
-            (_, 200 | 481) => Ok(()),
+            (_, 0 | 200 | 481) => Ok(()),
             (_, status) => Err(format!("{note}, hangs up, and hears {status}")),
         }
     });

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use engine::Mono;
 use engine::policy::{ForkOrder, Outbound, Qualify};
 
-use super::{Calls, Sight, View, addressed, is_over_due};
+use super::talk::Device;
+use super::{Calls, Question, Sight, View, addressed, is_over_due};
 use crate::call::Letter;
 use crate::call::letter::Key;
 
@@ -19,12 +20,14 @@ const TIMER_J: u32 = 32;
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) request: Letter,
-    /// Where its copies came from.
-    pub(super) from: BTreeSet<SocketAddr>,
+    /// Where it came from.
+    pub(super) from: SocketAddr,
+    /// Who asked, as far as that is a device.
+    pub(super) caller: Option<Device>,
     pub(super) by: By,
     at: Mono,
-    /// When it was answered for good.
-    ended: Option<Mono>,
+    /// When it was answered for good, or taken back.
+    pub(super) ended: Option<Mono>,
     /// Where those were whom it addressed when it came, by Contact and address.
     addressed: Vec<(String, SocketAddr)>,
     /// What we sent for it.
@@ -33,6 +36,8 @@ pub(super) struct Asked {
     pub(super) finals: Vec<(u16, String)>,
     /// Final answers to it that we had.
     pub(super) heard: Vec<u16>,
+    /// Who accepted it with which To-tag.
+    pub(super) accepted: Vec<(String, Key)>,
     pub(super) cancelled: bool,
 }
 
@@ -52,7 +57,7 @@ impl Asked {
         let refused = self.branches.is_empty() && !self.finals.is_empty();
         let accepted = self.finals.iter().any(|(status, _)| *status < 300);
         let (since, life) = match (self.ended, self.request.method.as_str()) {
-            (None, "INVITE") => return false,
+            (_, "INVITE") if self.finals.is_empty() => return false,
             (Some(ended), "INVITE") if !accepted => (ended, TIMER_I),
             (Some(ended), _) => (ended, TIMER_J),
             (None, _) => (self.at, TIMER_J),
@@ -83,12 +88,11 @@ impl Calls {
         if letter.method == "ACK" {
             return;
         }
-        let key = letter.key();
-        self.touched.insert(key.clone());
-        if let Some(known) = self.asked.get_mut(&key)
-            && !known.is_forgotten(now)
-        {
-            known.from.insert(view.packet.from);
+        let from = view.packet.from;
+        let question = (letter.key(), from);
+        self.touched.insert(question.clone());
+        let known = self.asked.get(&question);
+        if known.is_some_and(|known| !known.is_forgotten(now)) {
             return;
         }
         if letter.method == "CANCEL" {
@@ -104,13 +108,14 @@ impl Calls {
             false => By::Device,
         };
         if letter.method == "INVITE" {
-            self.open.insert(key.clone());
+            self.open.insert(question.clone());
         }
         self.asked.insert(
-            key,
+            question,
             Asked {
                 request: letter.clone(),
-                from: [view.packet.from].into(),
+                from,
+                caller: Device::at(view, from, None),
                 by,
                 at: now,
                 ended: None,
@@ -121,6 +126,7 @@ impl Calls {
                 branches: Vec::new(),
                 finals: Vec::new(),
                 heard: Vec::new(),
+                accepted: Vec::new(),
                 cancelled: false,
             },
         );
@@ -128,18 +134,16 @@ impl Calls {
 
     /// We answered something.
     pub(super) fn answers(&mut self, view: View<'_>) -> Result<(), String> {
-        let (letter, key) = (view.letter, view.letter.key());
+        let letter = view.letter;
+        let key = (letter.key(), view.packet.to);
         let Some(asked) = self.asked.get_mut(&key) else {
-            return Ok(());
+            // Whoever does not ask for rport is answered where his Via says (RFC 3261 §18.2.2).
+            let rport = letter.vias.first().is_some_and(|via| via.contains("rport"));
+            return match rport && !self.before_crash.contains(&key.0) {
+                true => Err(format!("{} is answered what it did not ask", key.1)),
+                false => Ok(()),
+            };
         };
-        if !asked
-            .from
-            .iter()
-            .any(|from| from.ip() == view.packet.to.ip())
-        {
-            let (to, method) = (view.packet.to, &letter.method);
-            return Err(format!("{to} is answered a {method} that it did not ask"));
-        }
         let (status, tag) = (letter.status(), letter.to_tag().to_owned());
         if status < 200 {
             return match asked.finals.is_empty() {
@@ -174,7 +178,7 @@ impl Calls {
     /// answers.
     pub(super) fn reaches_everybody(
         &self,
-        key: &Key,
+        key: &Question,
         sight: Sight<'_>,
         aors: &BTreeSet<String>,
     ) -> Result<(), String> {
@@ -217,10 +221,10 @@ impl Calls {
     }
 
     /// RFC 3261 §9.2, §16.10: a CANCEL is answered at once.
-    pub(super) fn answers_cancel(&self, key: &Key) -> Result<(), String> {
+    pub(super) fn answers_cancel(&self, key: &Question) -> Result<(), String> {
         match self.asked.get(key) {
-            Some(asked) if key.method == "CANCEL" && asked.finals.is_empty() => {
-                Err(format!("CANCEL {} has no answer", key.branch))
+            Some(asked) if key.0.method == "CANCEL" && asked.finals.is_empty() => {
+                Err(format!("CANCEL {} has no answer", key.0.branch))
             }
             _ => Ok(()),
         }
@@ -233,7 +237,7 @@ impl Calls {
             asked.is_some_and(|asked| is_over_due(asked.at, now))
         });
         match waiting {
-            Some(key) => Err(format!("INVITE {} is never answered", key.branch)),
+            Some((key, _)) => Err(format!("INVITE {} is never answered", key.branch)),
             None => Ok(()),
         }
     }
@@ -241,11 +245,12 @@ impl Calls {
     fn is_cancelled(&mut self, view: View<'_>) {
         let mut key = view.letter.key();
         "INVITE".clone_into(&mut key.method);
+        let key = (key, view.packet.from);
         if let Some(asked) = self.asked.get_mut(&key)
             && asked.finals.is_empty()
-            && asked.from.contains(&view.packet.from)
         {
             asked.cancelled = true;
+            asked.ended = Some(view.sight.rig.now());
             self.touched.insert(key);
         }
     }
@@ -268,11 +273,7 @@ impl Asked {
         let bindings = sight.rig.bindings(caller);
         let registered = || {
             let mut bindings = bindings.iter();
-            bindings.any(|binding| {
-                self.from
-                    .iter()
-                    .any(|from| from.ip() == binding.remote.ip())
-            })
+            bindings.any(|binding| self.from.ip() == binding.remote.ip())
         };
         match (self.by, to_main) {
             (By::Main, _) => true,

@@ -4,18 +4,23 @@ use core::net::SocketAddr;
 use std::collections::BTreeSet;
 
 use super::asked::{Asked, Where};
-use super::{Calls, View, is_peer};
+use super::talk::Device;
+use super::{Calls, Question, View, is_peer, question};
 use crate::call::Letter;
-use crate::call::letter::Key;
 use crate::policy::US;
+
+/// Seconds after the end of a call for which others may still answer it.
+const LATE: u32 = 30;
 
 /// A request that we sent.
 #[derive(Debug)]
 pub(super) struct Branch {
     /// What was asked of us for it; nothing for what we ask for ourselves.
-    asked: Option<Key>,
+    asked: Option<Question>,
     pub(super) to: SocketAddr,
     pub(super) uri: String,
+    /// Who is asked, as far as that is a device.
+    pub(super) callee: Option<Device>,
     provisional: bool,
     is_final: bool,
     cancelled: bool,
@@ -41,6 +46,7 @@ impl Calls {
             asked: None,
             to: view.packet.to,
             uri: letter.uri().unwrap_or_default().to_owned(),
+            callee: Device::at(view, view.packet.to, letter.uri()),
             provisional: false,
             is_final: false,
             cancelled: false,
@@ -49,7 +55,9 @@ impl Calls {
             self.branches.insert(key, branch);
             return is_own(view);
         }
-        let asked_key = letter.key_at(1);
+        let Some(asked_key) = question(letter) else {
+            return Err(format!("a {} of nowhere", letter.method));
+        };
         let Some(asked) = self.asked.get_mut(&asked_key) else {
             return Err(format!("a {} that nobody asked for", letter.method));
         };
@@ -103,18 +111,27 @@ impl Calls {
             return;
         }
         asked.heard.push(status);
+        if status < 300 {
+            let tag = letter.to_tag().to_owned();
+            asked.accepted.push((tag, key.clone()));
+        }
         let refused = asked.finals.iter().any(|(status, _)| *status >= 300);
+        // Who answers a call that was over long ago is not waited for (RFC 3261 §9.1, RFC 6026).
+        let late = asked
+            .ended
+            .is_some_and(|ended| ended.plus_seconds(LATE) < view.sight.rig.now());
+        let refused = refused || late;
         if key.method == "INVITE" && status < 300 && !again && !refused {
             self.answers.push((asked_key, letter.to_tag().to_owned()));
         }
     }
 
     /// Whoever rings for nothing is told so at once.
-    pub(super) fn ends_what_is_over(&self, key: &Key) -> Result<(), String> {
+    pub(super) fn ends_what_is_over(&self, key: &Question) -> Result<(), String> {
         let Some(asked) = self.asked.get(key) else {
             return Ok(());
         };
-        if key.method != "INVITE" || !asked.is_over() {
+        if key.0.method != "INVITE" || !asked.is_over() {
             return Ok(());
         }
         let branches = asked
@@ -193,8 +210,8 @@ fn may_be_sent(asked: &Asked, view: View<'_>) -> Result<(), String> {
     };
     let method = &view.letter.method;
     if !asked.is_allowed(view.sight, towards) {
-        let from = asked.from.first();
-        return Err(format!("{method} of {from:?}, who may not, goes to {to}"));
+        let from = asked.from;
+        return Err(format!("{method} of {from}, who may not, goes to {to}"));
     }
     if towards == Where::Main {
         return Ok(());

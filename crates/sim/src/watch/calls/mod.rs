@@ -19,7 +19,7 @@ use engine::policy::{Mode, Policy};
 
 use super::{Sight, aor_contact, token_of};
 use crate::call::Letter;
-use crate::call::letter::{Key, aor_of};
+use crate::call::letter::{Key, aor_of, param};
 use crate::handle::handle;
 use crate::packet::Packet;
 
@@ -32,17 +32,23 @@ use talk::{Pending, Talk};
 pub(super) struct Calls {
     /// Everybody who ever sent us anything.
     known: BTreeSet<SocketAddr>,
-    asked: BTreeMap<Key, Asked>,
+    asked: BTreeMap<Question, Asked>,
     branches: BTreeMap<Key, Branch>,
     talks: Vec<Talk>,
     /// What was asked, answered or tried since the last look.
-    touched: BTreeSet<Key>,
+    touched: BTreeSet<Question>,
     /// What has no final answer.
-    open: BTreeSet<Key>,
+    open: BTreeSet<Question>,
     pending: Vec<Pending>,
     /// 2xx to INVITE that we have and have not passed on: what was asked, and the To-tag.
-    answers: Vec<(Key, String)>,
+    answers: Vec<(Question, String)>,
+    /// What an engine was asked that has crashed.
+    before_crash: BTreeSet<Key>,
 }
+
+/// A request that was asked of us: its transaction, and where it came from. A copy that comes from
+/// elsewhere, its NAT having changed its mind, is another.
+type Question = (Key, SocketAddr);
 
 /// A message of calls that passes, and what can be seen.
 #[derive(Clone, Copy)]
@@ -104,7 +110,7 @@ impl Calls {
 
     /// What must be so when nothing is left to be done at an instant.
     pub(super) fn look(&mut self, sight: Sight<'_>, aors: &BTreeSet<String>) -> Result<(), String> {
-        if let Some((key, tag)) = self.answers.pop() {
+        if let Some(((key, _), tag)) = self.answers.pop() {
             return Err(format!("a 2xx to {} from {tag} is lost", key.branch));
         }
         for pending in core::mem::take(&mut self.pending) {
@@ -120,7 +126,9 @@ impl Calls {
 
     /// Another engine has begun: it knows of no call; who talks goes on talking.
     pub(super) fn restart(&mut self) {
-        self.asked.clear();
+        let asked = core::mem::take(&mut self.asked);
+        self.before_crash
+            .extend(asked.into_keys().map(|(key, _)| key));
         self.branches.clear();
         self.touched.clear();
         self.open.clear();
@@ -173,6 +181,23 @@ fn addressed(
         return Some((aor.clone(), own));
     }
     None
+}
+
+/// What was asked, by the second Via of what we sent for it: where it came from stands there (RFC
+/// 3581 §4).
+fn question(sent: &Letter) -> Option<Question> {
+    let via = sent.vias.get(1)?;
+    let sent_by = via.split([' ', ';']).nth(1)?;
+    let sent_by: Option<SocketAddr> = sent_by.parse().ok();
+    let ip = match param(via, "received") {
+        Some(received) => received.parse().ok()?,
+        None => sent_by?.ip(),
+    };
+    let port = match param(via, "rport") {
+        Some(port) => port.parse().ok()?,
+        None => sent_by?.port(),
+    };
+    Some((sent.key_at(1), SocketAddr::new(ip, port)))
 }
 
 /// Whether an address is the main registrar's, whatever the port.

@@ -27,8 +27,9 @@ struct End {
     device: Option<Device>,
 }
 
+/// A device, as far as its bindings tell.
 #[derive(Clone, Debug)]
-struct Device {
+pub(super) struct Device {
     /// The bindings under which it may have been met, each with its AoR: some devices have several.
     bindings: Vec<(String, BindingId)>,
     /// Where it was at first.
@@ -65,14 +66,10 @@ impl Calls {
                 && talk.callee.tag == letter.to_tag()
                 && talk.caller.tag == letter.from_tag()
         };
-        let Some(asked) = self.asked.get(&letter.key()) else {
+        let Some(asked) = self.asked.get(&(letter.key(), view.packet.to)) else {
             return;
         };
-        let from_main = view.sight.rig.policy();
-        let Some(from) = asked.from.first().copied() else {
-            return;
-        };
-        let from_main = is_peer(from_main, from);
+        let from_main = asked.caller.is_none();
         let mut same_way = self
             .talks
             .iter()
@@ -80,33 +77,21 @@ impl Calls {
         if asked.request.is_in_dialog() || same_way.any(known) {
             return;
         }
-        let answered = asked
-            .branches
-            .iter()
-            .filter_map(|key| self.branches.get(key));
-        let Some(branch) = answered.last() else {
+        let mut accepted = asked.accepted.iter();
+        let by = accepted.find(|(tag, _)| tag == letter.to_tag());
+        let Some(branch) = by.and_then(|(_, key)| self.branches.get(key)) else {
             return;
         };
-        // The branch is that of the device which answers under this Contact, or else the only one.
-        let contact = letter.contact().unwrap_or_default();
-        let branches = asked
-            .branches
-            .iter()
-            .filter_map(|key| self.branches.get(key));
-        let mut own = branches.filter(|branch| branch.uri == contact);
-        let (branch, sure) = match (own.next(), own.next()) {
-            (Some(own), None) => (own, true),
-            _ => (branch, asked.branches.len() == 1),
-        };
-        if !sure {
-            return;
-        }
-        let caller = end(view, Side::Caller, (from, ""));
-        let callee = end(view, Side::Callee, (branch.to, &branch.uri));
         self.talks.push(Talk {
             call_id: letter.call_id.clone(),
-            caller,
-            callee,
+            caller: End {
+                tag: letter.from_tag().to_owned(),
+                device: asked.caller.clone(),
+            },
+            callee: End {
+                tag: letter.to_tag().to_owned(),
+                device: branch.callee.clone(),
+            },
         });
     }
 
@@ -119,7 +104,8 @@ impl Calls {
         let here = from.places(view);
         // Somebody else may have heard of the call; and who refuses an INVITE is acknowledged by us.
         let strange = !here.is_empty() && !here.contains(&view.packet.from);
-        let refused = letter.method == "ACK" && self.asked.contains_key(&letter.key());
+        let question = (letter.key(), view.packet.from);
+        let refused = letter.method == "ACK" && self.asked.contains_key(&question);
         if strange || refused {
             return;
         }
@@ -127,7 +113,7 @@ impl Calls {
             None => next_hop(letter).into_iter().collect(),
             Some(_) => to.places(view),
         };
-        let repeated = self.asked.contains_key(&letter.key()) && letter.method != "ACK";
+        let repeated = self.asked.contains_key(&question) && letter.method != "ACK";
         if !repeated && letter.hops != Some(0) {
             self.pending.push(Pending {
                 said: letter.clone(),
@@ -175,41 +161,28 @@ impl Calls {
     }
 }
 
-/// Which end of a call somebody is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
-    Caller,
-    Callee,
-}
-
-/// An end of the call of which the 2xx passes.
-fn end(view: View<'_>, side: Side, (at, contact): (SocketAddr, &str)) -> End {
-    let tag = match side {
-        Side::Caller => view.letter.from_tag(),
-        Side::Callee => view.letter.to_tag(),
-    };
-    let tag = tag.to_owned();
-    if is_peer(view.sight.rig.policy(), at) {
-        return End { tag, device: None };
-    }
-    let mut bindings = Vec::new();
-    for aor in view.aors {
-        let own = view.sight.rig.bindings(aor).into_iter();
-        let own = own.filter(|own| own.remote == at);
-        bindings.extend(own.map(|own| (aor.clone(), own)));
-    }
-    // Of several devices behind one address the Contact tells.
-    let named = |(_, own): &(String, BindingView)| own.contact == contact;
-    if side == Side::Callee && bindings.iter().any(named) {
-        bindings.retain(named);
-    }
-    let bindings = bindings.into_iter().map(|(aor, own)| (aor, own.id));
-    End {
-        tag,
-        device: Some(Device {
+impl Device {
+    /// The one that is at an address, and under a Contact if that tells; `None` for the main
+    /// registrar.
+    pub(super) fn at(view: View<'_>, at: SocketAddr, contact: Option<&str>) -> Option<Self> {
+        if is_peer(view.sight.rig.policy(), at) {
+            return None;
+        }
+        let mut bindings = Vec::new();
+        for aor in view.aors {
+            let own = view.sight.rig.bindings(aor).into_iter();
+            let own = own.filter(|own| own.remote == at);
+            bindings.extend(own.map(|own| (aor.clone(), own)));
+        }
+        let named = |(_, own): &(String, BindingView)| Some(own.contact.as_str()) == contact;
+        if bindings.iter().any(named) {
+            bindings.retain(named);
+        }
+        let bindings = bindings.into_iter().map(|(aor, own)| (aor, own.id));
+        Some(Self {
             bindings: bindings.collect(),
             at,
-        }),
+        })
     }
 }
 
