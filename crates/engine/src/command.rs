@@ -5,12 +5,20 @@ use core::net::SocketAddr;
 use crate::clock::Seconds;
 use crate::event::Explained;
 use crate::ids::BindingId;
+use crate::proxy::call_log::CallRecord;
 
 /// An operator's wish. Each is answered by exactly one [`Reply`].
 #[derive(Clone, Debug)]
 pub enum Command {
     /// The bindings of one AoR (`user@host`, any spelling).
     Show {
+        /// Handed back with the answer.
+        tag: u64,
+        /// The AoR.
+        aor: String,
+    },
+    /// The last calls of one AoR, newest first.
+    Calls {
         /// Handed back with the answer.
         tag: u64,
         /// The AoR.
@@ -49,6 +57,8 @@ pub struct Reply {
 pub enum Answer {
     /// The bindings of an AoR; empty when there are none.
     Bindings(Vec<BindingView>),
+    /// Calls of an AoR; empty when none is remembered.
+    Calls(Vec<CallRecord>),
     /// How many bindings were ended.
     Kicked(usize),
     /// Sizes of all tables.
@@ -87,6 +97,8 @@ pub struct Totals {
     pub conversations: usize,
     /// Registrations of devices under way at the main registrar.
     pub asking: usize,
+    /// Requests on their way that are no REGISTER.
+    pub forks: usize,
     /// Server transactions.
     pub server_transactions: usize,
     /// Client transactions.

@@ -15,15 +15,20 @@ use crate::defect::{Defect, Seeded};
 use crate::engine::EngineConfig;
 use crate::entropy::Entropy;
 use crate::event::{EpochCause, Event};
+use crate::flow::Flow;
 use crate::gate::{Admission, Gate, HeldReply, ReadyReply, Repeat, Written};
-use crate::ids::{AorHash, BindingId, NodeId, PersistSeq, Slot};
+use crate::ids::{AorHash, BindingId, NodeId, PersistSeq, ShardId, Slot};
 use crate::keys::Keys;
 use crate::limits;
 use crate::location::{Binding, Change, Op, Table};
 use crate::output::{Outbox, Output, PersistBatch};
 use crate::owed::Owed;
 use crate::peer::Peers;
-use crate::policy::Policy;
+use crate::policy::{Policy, Side};
+use crate::proxy::Arrival;
+use crate::proxy::call_log::CallLog;
+use crate::proxy::forks::{ForkId, Forks};
+use crate::proxy::messages_waiting::MessagesWaiting;
 use crate::registrar::conversation::ConversationId;
 use crate::registrar::conversations::Conversations;
 use crate::registrar::tombstone::Tombstones;
@@ -55,6 +60,17 @@ pub(crate) struct Core {
     pub(crate) release_queue: VecDeque<ConversationId>,
     /// Releases under way.
     pub(crate) releasing: usize,
+    /// Requests on their way.
+    pub(crate) forks: Forks,
+    /// Devices that have just been registered or begun anew, until somebody looks.
+    pub(crate) arrivals: Vec<Arrival>,
+    /// What waits for whom.
+    pub(crate) summaries: MessagesWaiting,
+    /// The last calls.
+    pub(crate) calls: CallLog,
+    /// Which shard this is, of how many.
+    pub(crate) shard: ShardId,
+    pub(crate) shards: u8,
     /// A defect put in by a test.
     pub(crate) seeded: Seeded,
 }
@@ -66,6 +82,8 @@ pub(crate) enum Armed {
     Conversation(ConversationId),
     /// A node that does not answer is to be probed.
     Probe(NodeId),
+    /// A fork has waited long enough.
+    Fork(ForkId),
 }
 
 /// What a client transaction of ours is for; packed into its owner number.
@@ -75,24 +93,38 @@ pub(crate) enum Purpose {
     Conversation(ConversationId),
     /// A probe of a node.
     Probe(NodeId),
+    /// A branch of a fork, by its number.
+    Branch(ForkId, usize),
+    /// Nothing: whatever comes back, nobody waits for it.
+    Nobody,
 }
 
-/// Places are bounded far below this, so that no packed conversation reaches it.
-const PROBES: u64 = u64::MAX << 32;
+/// The uppermost byte of an owner number says what it is; places are bounded far below it.
+const KIND: u32 = 56;
+const PROBE: u64 = 1;
+const NOBODY: u64 = 2;
+/// From here on the numbers of branches.
+const FIRST_BRANCH: u64 = 0x40;
 
 impl Purpose {
     pub(crate) const fn pack(self) -> u64 {
         match self {
             Self::Conversation(id) => id.pack(),
-            Self::Probe(node) => PROBES | node.0 as u64,
+            Self::Probe(node) => PROBE << KIND | node.0 as u64,
+            Self::Branch(id, number) => (FIRST_BRANCH + number as u64) << KIND | id.pack(),
+            Self::Nobody => NOBODY << KIND,
         }
     }
 
     pub(crate) const fn unpack(owner: u64) -> Self {
-        if owner & PROBES == PROBES {
-            Self::Probe(NodeId(owner as u32))
-        } else {
-            Self::Conversation(ConversationId::unpack(owner))
+        match owner >> KIND {
+            0 => Self::Conversation(ConversationId::unpack(owner)),
+            PROBE => Self::Probe(NodeId(owner as u32)),
+            number if number >= FIRST_BRANCH => {
+                let id = ForkId::unpack(owner & ((1 << KIND) - 1));
+                Self::Branch(id, (number - FIRST_BRANCH) as usize)
+            }
+            _ => Self::Nobody,
         }
     }
 }
@@ -126,6 +158,12 @@ impl Core {
             timers: Timers::new(),
             release_queue: VecDeque::new(),
             releasing: 0,
+            forks: Forks::default(),
+            arrivals: Vec::new(),
+            summaries: MessagesWaiting::default(),
+            calls: CallLog::default(),
+            shard: config.shard,
+            shards: config.shards,
             seeded: Seeded::default(),
         }
     }
@@ -149,7 +187,13 @@ impl Core {
         let mut removed = SmallVec::new();
         for change in &mut changes {
             match &mut change.op {
-                Op::Register(registration) => registration.pending = seq,
+                Op::Register(registration) => {
+                    registration.pending = seq;
+                    let (aor, binding) = (registration.aor_hash, registration.binding);
+                    if self.table.binding(binding).is_none() {
+                        self.arrivals.push(Arrival { aor, binding });
+                    }
+                }
                 Op::Renew { aor, lease } => {
                     // A restart must not believe in a longer lease than there is: what is said of
                     // those that share it waits for the store as well.
@@ -262,6 +306,12 @@ impl Core {
         self.settings.of(id, &self.policy)
     }
 
+    /// Who is expected at the listener of a flow.
+    pub(crate) fn side(&self, flow: &Flow) -> Side {
+        let listener = self.policy.listeners.get(usize::from(flow.listener.0));
+        listener.map_or(Side::Both, |listener| listener.side)
+    }
+
     /// A pause before a peer should come again, spread so that not all come at once.
     pub(crate) fn retry_after(&mut self) -> u32 {
         limits::RETRY_AFTER_MIN + self.entropy.below(limits::RETRY_AFTER_SPREAD)
@@ -316,6 +366,7 @@ impl Core {
         self.table.check_invariants();
         self.txns.check_invariants();
         self.conversations.check_invariants();
+        self.forks.check_invariants();
         let claimed = self.conversations.reserved_claims();
         assert_eq!(
             claimed,

@@ -25,6 +25,10 @@ pub struct Counters {
     pub challenges: u64,
     /// Requests with credentials that did not prove what they claim here.
     pub wrong_passwords: u64,
+    /// Calls that were tried: INVITEs that begin a dialog.
+    pub calls: u64,
+    /// Message summaries that were told again to a device (R20).
+    pub summaries_replayed: u64,
     /// Bindings that ended because the device did not refresh.
     pub expired: u64,
 }

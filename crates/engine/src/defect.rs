@@ -33,11 +33,21 @@ pub enum Defect {
     EndSharedLease,
     /// A shared lease is renewed for whoever asked only.
     RenewOneOnly,
+    /// Devices ring on after another has answered.
+    LosersRingOn,
+    /// The first final answer counts, not the best.
+    FirstIsBest,
+    /// Of several that accept an INVITE only the first is passed on (RFC 6026).
+    SwallowSecond,
+    /// Anybody may address a device by its token (S-12).
+    TokensForAnybody,
+    /// Later requests of a dialog go to where its device was at the beginning.
+    DialogToOldFlow,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::AbsorbFromNewFlow,
         Self::CommitOnChallenge,
         Self::GrantBeyondLease,
@@ -52,6 +62,11 @@ impl Defect {
         Self::CommitReplay,
         Self::EndSharedLease,
         Self::RenewOneOnly,
+        Self::LosersRingOn,
+        Self::FirstIsBest,
+        Self::SwallowSecond,
+        Self::TokensForAnybody,
+        Self::DialogToOldFlow,
     ];
 }
 

@@ -15,6 +15,10 @@ use crate::limits;
 use crate::location::{Change, Op};
 use crate::output::{Outbox, Output};
 use crate::policy::Policy;
+use crate::proxy;
+use crate::proxy::Closing;
+use crate::proxy::forking;
+use crate::proxy::forks::ForkId;
 use crate::registrar;
 use crate::restore;
 use crate::txn::TxnEvent;
@@ -72,7 +76,12 @@ impl Engine {
     /// Takes one input; what is to be done is appended to `out`.
     pub fn handle_input(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
         match input {
-            Input::Datagram(datagram) => dispatch::on_datagram(&mut self.core, now, datagram, out),
+            Input::Datagram(datagram) => {
+                dispatch::on_datagram(&mut self.core, now, datagram, None, out);
+            }
+            Input::Vouched(datagram, voucher) => {
+                dispatch::on_datagram(&mut self.core, now, datagram, Some(voucher), out);
+            }
             Input::TransportError(error) => self.on_transport_error(now, error, out),
             Input::Persisted(seq) => {
                 let held = self.core.gate.persisted(seq);
@@ -85,6 +94,9 @@ impl Engine {
                 self.core.settings.change(former);
             }
             Input::Command(command) => self.on_command(now, command, out),
+        }
+        if !self.core.arrivals.is_empty() {
+            proxy::on_arrivals(&mut self.core, now, out);
         }
         self.debug_check();
     }
@@ -106,6 +118,7 @@ impl Engine {
                 Some(Armed::Probe(node)) => {
                     registrar::on_probe_due(&mut self.core, now, node, out);
                 }
+                Some(Armed::Fork(id)) => forking::on_timer(&mut self.core, now, id, out),
                 None => break,
             }
         }
@@ -143,6 +156,7 @@ impl Engine {
             bindings: core.table.bindings(),
             conversations: core.conversations.len(),
             asking: core.conversations.asking(),
+            forks: core.forks.len(),
             server_transactions: core.txns.server_count(),
             client_transactions: core.txns.client_count(),
             releases: core.releasing + core.release_queue.len(),
@@ -186,24 +200,62 @@ impl Engine {
         for event in events {
             match event {
                 TxnEvent::ClientTimeout { owner, sent_at, .. } => {
-                    if let Purpose::Conversation(id) = Purpose::unpack(owner) {
-                        if let Some(node) = self.core.conversations.get(id).map(|c| c.node) {
-                            registrar::mark_silent(&mut self.core, now, node, sent_at, out);
-                        }
-                        registrar::on_silence(&mut self.core, now, id, out);
-                    }
+                    self.on_silence(now, Purpose::unpack(owner), sent_at, out);
                 }
                 TxnEvent::ClientTransportError { owner, .. } => {
-                    if let Purpose::Conversation(id) = Purpose::unpack(owner) {
-                        if let Some(node) = self.core.conversations.get(id).map(|c| c.node) {
-                            registrar::mark_unreachable(&mut self.core, now, node, out);
-                        }
-                        registrar::on_silence(&mut self.core, now, id, out);
+                    self.on_refused(now, Purpose::unpack(owner), out);
+                }
+                TxnEvent::ClientOverdue { owner, .. } => {
+                    if let Purpose::Branch(fork, branch) = Purpose::unpack(owner) {
+                        forking::on_overdue(&mut self.core, now, (fork, branch), out);
                     }
                 }
-                // A REGISTER is never left without an answer of ours, and no INVITE is taken.
-                TxnEvent::ServerTimeout { .. } | TxnEvent::ServerOverdue { .. } => {}
+                TxnEvent::ServerOverdue { owner, .. } => {
+                    if let Some(owner) = owner {
+                        forking::on_owed(&mut self.core, now, ForkId::unpack(owner), out);
+                    }
+                }
+                // A REGISTER is never left without an answer of ours. An INVITE whose refusal nobody
+                // acknowledges is over all the same.
+                TxnEvent::ServerTimeout { owner, .. } => {
+                    if let Some(owner) = owner {
+                        let id = ForkId::unpack(owner);
+                        forking::close(&mut self.core, now, id, Closing::Overdue, out);
+                    }
+                }
             }
+        }
+    }
+
+    /// No answer came in time.
+    fn on_silence(&mut self, now: Now, purpose: Purpose, sent_at: Mono, out: &mut Outbox) {
+        match purpose {
+            Purpose::Conversation(id) => {
+                if let Some(node) = self.core.conversations.get(id).map(|c| c.node) {
+                    registrar::mark_silent(&mut self.core, now, node, sent_at, out);
+                }
+                registrar::on_silence(&mut self.core, now, id, out);
+            }
+            Purpose::Branch(fork, branch) => {
+                forking::on_silence(&mut self.core, now, (fork, branch), 408, out);
+            }
+            Purpose::Probe(_) | Purpose::Nobody => {}
+        }
+    }
+
+    /// The network refused what was sent.
+    fn on_refused(&mut self, now: Now, purpose: Purpose, out: &mut Outbox) {
+        match purpose {
+            Purpose::Conversation(id) => {
+                if let Some(node) = self.core.conversations.get(id).map(|c| c.node) {
+                    registrar::mark_unreachable(&mut self.core, now, node, out);
+                }
+                registrar::on_silence(&mut self.core, now, id, out);
+            }
+            Purpose::Branch(fork, branch) => {
+                forking::on_silence(&mut self.core, now, (fork, branch), 503, out);
+            }
+            Purpose::Probe(_) | Purpose::Nobody => {}
         }
     }
 
@@ -260,6 +312,13 @@ impl Engine {
                 tag,
                 match self.show(&aor, now) {
                     Some(bindings) => Answer::Bindings(bindings),
+                    None => Answer::Refused("not an AoR: write user@host"),
+                },
+            ),
+            Command::Calls { tag, aor } => (
+                tag,
+                match self.core.canonical(&aor) {
+                    Some(aor) => Answer::Calls(self.core.calls.of(aor).cloned().collect()),
                     None => Answer::Refused("not an AoR: write user@host"),
                 },
             ),

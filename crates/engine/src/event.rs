@@ -8,6 +8,7 @@ use core::net::SocketAddr;
 
 use crate::clock::{Seconds, Wall};
 use crate::ids::{BindingId, NodeId};
+use crate::proxy::call_log::CallRecord;
 use crate::registrar::decision::{ForwardReason, Row};
 
 /// A canonical AoR as text, for people.
@@ -76,6 +77,25 @@ pub enum Event {
         /// In words.
         reason: &'static str,
     },
+    /// Another request was refused here.
+    RequestRefused {
+        /// Its method.
+        method: sip::Method,
+        /// Who asked.
+        source: SocketAddr,
+        /// The answer.
+        status: u16,
+        /// In words.
+        reason: &'static str,
+    },
+    /// Somebody calls.
+    CallBegan(Box<CallRecord>),
+    /// The first of the called rings.
+    CallRang(Box<CallRecord>),
+    /// The first of the called answers.
+    CallAnswered(Box<CallRecord>),
+    /// A call is over, or came to nothing.
+    CallEnded(Box<CallRecord>),
     /// The main registrar accepted a device that it did not know without asking for a password:
     /// anybody could register through us (R1).
     UnchallengedRegistration {

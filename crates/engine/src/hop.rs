@@ -58,8 +58,25 @@ impl<'p> Hop<'p> {
         Some(hop)
     }
 
+    /// The way by a flow that is there.
+    pub(crate) fn by(core: &mut Core, policy: &'p Policy, flow: Flow) -> Option<Self> {
+        let listener = policy.listeners.get(usize::from(flow.listener.0))?;
+        Some(Self {
+            flow,
+            branch: core.txns.new_branch(),
+            advertise: &listener.advertise,
+            contact: &listener.advertise,
+            transport: listener.transport.as_str(),
+        })
+    }
+
     /// Appends our Via header field.
     pub(crate) fn write_via(&self, out: &mut Vec<u8>) {
+        self.write_via_with(|_| (), out);
+    }
+
+    /// Appends our Via header field with the parameters that `write` adds.
+    pub(crate) fn write_via_with(&self, write: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
         let parts: [&[u8]; 7] = [
             b"Via: SIP/2.0/",
             self.transport.as_bytes(),
@@ -67,9 +84,11 @@ impl<'p> Hop<'p> {
             self.advertise.as_bytes(),
             b";branch=",
             self.branch.as_bytes(),
-            b";rport\r\n",
+            b";rport",
         ];
         parts.iter().for_each(|part| out.extend_from_slice(part));
+        write(out);
+        out.extend_from_slice(b"\r\n");
     }
 
     /// Sends a request and waits for its answers until `give_up_at`.

@@ -6,12 +6,15 @@ use crate::command::Command;
 use crate::flow::Flow;
 use crate::ids::PersistSeq;
 use crate::policy::Policy;
+use crate::proxy::Voucher;
 
 /// One thing that happened outside.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// A whole message arrived.
     Datagram(Datagram<'a>),
+    /// A whole request arrived at another shard, which vouches for its sender.
+    Vouched(Datagram<'a>, Voucher),
     /// A message could not be handed to the network (ICMP, no route, closed connection).
     /// RFC 3261 §18.4.
     TransportError(TransportError),

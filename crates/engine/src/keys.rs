@@ -27,6 +27,7 @@ pub struct Keys {
     to_tag: (u64, u64),
     lease: (u64, u64),
     source: (u64, u64),
+    loops: (u64, u64),
     transaction: [u8; 16],
     token: [u8; 32],
     nonce: [u8; 32],
@@ -53,6 +54,7 @@ impl Keys {
             to_tag: pair("to-tag"),
             lease: pair("lease"),
             source: pair("source"),
+            loops: pair("loops"),
             transaction,
             token,
             nonce,
@@ -127,6 +129,12 @@ impl Keys {
     #[must_use]
     pub const fn source(&self) -> (u64, u64) {
         self.source
+    }
+
+    /// Key of the hash that detects loops (RFC 5393).
+    #[must_use]
+    pub const fn loops(&self) -> (u64, u64) {
+        self.loops
     }
 
     /// Secret of the transaction layer for this run: `seed` keeps branches from repeating after a

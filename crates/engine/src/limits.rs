@@ -40,6 +40,27 @@ pub const USED_NONCES: usize = 262_144;
 /// Expiries and timers looked at in one call.
 pub const WORK_PER_TIMEOUT: usize = 256;
 
+/// Requests on their way that are no REGISTER.
+pub const FORKS: usize = 65_536;
+/// Bytes of all of them together.
+pub const FORK_BYTES: usize = 256 * 1024 * 1024;
+/// Places that one request is tried at; the number goes into seven bits of an owner number.
+pub const BRANCHES: usize = 64;
+/// Bytes of the challenges of several branches that reach a caller together.
+pub const MERGED_CHALLENGES: usize = 8 * 1024;
+/// The longest message that goes over UDP.
+pub const DATAGRAM: usize = 65_000;
+/// How long a request waits for a device that is just being registered (R1).
+pub const ARRIVAL_PATIENCE: Duration = Duration::from_secs(1);
+/// AoRs of which the last message summary is remembered (R20).
+pub const SUMMARIES: usize = 65_536;
+/// The longest of them.
+pub const SUMMARY_BYTES: usize = 4 * 1024;
+/// Calls whose story is remembered.
+pub const CALLS_REMEMBERED: usize = 1024;
+/// Bytes of a URI in such a story.
+pub const CALL_TEXT: usize = 96;
+
 /// How long a relayed challenge may be answered (D4).
 pub const CHALLENGE_LIFE: Duration = Duration::from_secs(32);
 /// How long a departed device's last CSeq is remembered (R8): a transaction's life.

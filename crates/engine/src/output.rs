@@ -6,8 +6,9 @@ use crate::clock::Now;
 use crate::command::Reply;
 use crate::event::Event;
 use crate::flow::Flow;
-use crate::ids::PersistSeq;
+use crate::ids::{PersistSeq, ShardId};
 use crate::location::Change;
+use crate::proxy::Voucher;
 
 /// One thing to be done outside.
 #[derive(Debug)]
@@ -21,6 +22,21 @@ pub enum Output {
     Event(Event),
     /// The answer to a command.
     Reply(Reply),
+    /// Give `outbox.bytes[span]` to another shard, as [`Input::Vouched`](crate::Input::Vouched).
+    HandOver(HandOver),
+}
+
+/// A request whose devices another shard knows, from one that this shard knows.
+#[derive(Clone, Debug)]
+pub struct HandOver {
+    /// The shard that knows them.
+    pub to: ShardId,
+    /// How the request came.
+    pub flow: Flow,
+    /// What is known of its sender.
+    pub voucher: Voucher,
+    /// Its bytes within [`Outbox::bytes`].
+    pub span: Range<usize>,
 }
 
 /// A message to send: where to, and where its bytes lie in the outbox.

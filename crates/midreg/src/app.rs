@@ -311,10 +311,8 @@ impl Plan {
             core: Core::new(engine, store, Arc::clone(&self.policy), now),
             sockets,
             boxes: Arc::clone(&self.boxes),
-            router: (self.shards > 1).then(|| {
-                let naming = self.policy.naming.clone();
-                Router::new(&self.secret, self.shards, naming)
-            }),
+            router: (self.shards > 1)
+                .then(|| Router::new(&self.secret, self.shards, Arc::clone(&self.policy))),
         })
     }
 }

@@ -149,6 +149,10 @@ impl Teller {
                 let upstream = self.node(*node);
                 debug!(%aor, %source, reason = reason.as_str(), upstream, "forwarded");
             }
+            Event::CallBegan(_)
+            | Event::CallRang(_)
+            | Event::CallAnswered(_)
+            | Event::CallEnded(_) => tell_call(event),
             _ => tell_registration(event),
         }
     }
@@ -158,6 +162,27 @@ impl Teller {
             .upstream
             .server(node)
             .map_or("?", |server| &server.name)
+    }
+}
+
+/// What happens to one call.
+fn tell_call(event: &Event) {
+    match event {
+        Event::CallBegan(call) => {
+            debug!(caller = %call.caller, callee = %call.callee, source = %call.source, "call");
+        }
+        Event::CallRang(call) => {
+            debug!(caller = %call.caller, callee = %call.callee, after_ms = call.rang_after, "rings");
+        }
+        Event::CallAnswered(call) => {
+            let after_ms = call.answered_after;
+            debug!(caller = %call.caller, callee = %call.callee, after_ms, "answered");
+        }
+        Event::CallEnded(call) => {
+            let (after_ms, end) = (call.ended_after, call.end);
+            debug!(caller = %call.caller, callee = %call.callee, after_ms, ?end, "call over");
+        }
+        _ => {}
     }
 }
 
@@ -190,6 +215,14 @@ fn tell_registration(event: &Event) {
             reason,
         } => {
             debug!(%source, status, reason, "refused");
+        }
+        Event::RequestRefused {
+            method,
+            source,
+            status,
+            reason,
+        } => {
+            debug!(method = method.as_str(), %source, status, reason, "refused");
         }
         Event::LeaseReleased { aor, outcome } => debug!(%aor, ?outcome, "lease released"),
         other => debug!(?other, "event"),

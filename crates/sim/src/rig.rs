@@ -276,6 +276,7 @@ impl Rig {
                 Output::Persist(batch) => told.extend(self.store.take(batch)),
                 Output::Event(event) => self.events.push(event),
                 Output::Reply(reply) => self.replies.push(reply),
+                Output::HandOver(_) => panic!("there is no other shard"),
             }
         }
         outbox.clear();

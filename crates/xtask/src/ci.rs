@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::checks;
-use crate::code_map::{self, Wish};
+use crate::code_map::Wish;
 use crate::tree::{Tree, root};
 
 /// One step.
@@ -44,7 +44,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         title: "generated docs",
-        work: Work::Own(|tree| code_map::docs(tree, Wish::Check)),
+        work: Work::Own(|tree| crate::docs(tree, Wish::Check)),
     },
     Step {
         title: "clippy",

@@ -8,6 +8,7 @@ mod checks;
 mod ci;
 mod code_map;
 mod offence;
+mod pages;
 mod source;
 mod tree;
 
@@ -28,8 +29,8 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["ci"] => ci::run(),
         ["tidy"] => Tree::read().and_then(|tree| checks::tidy(&tree)),
-        ["docs"] => Tree::read().and_then(|tree| code_map::docs(&tree, Wish::Write)),
-        ["docs", "--check"] => Tree::read().and_then(|tree| code_map::docs(&tree, Wish::Check)),
+        ["docs"] => Tree::read().and_then(|tree| docs(&tree, Wish::Write)),
+        ["docs", "--check"] => Tree::read().and_then(|tree| docs(&tree, Wish::Check)),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -39,4 +40,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// All generated docs.
+fn docs(tree: &Tree, wish: Wish) -> Result<(), String> {
+    code_map::docs(tree, wish)?;
+    pages::docs(tree, wish)
 }

@@ -18,6 +18,8 @@ mod record;
 mod slot;
 mod sources;
 mod table;
+#[cfg(test)]
+pub(crate) mod testing;
 mod wheel;
 
 pub use binding::{Binding, ContactText, Lease};

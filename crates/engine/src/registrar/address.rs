@@ -8,7 +8,7 @@ use sip::Uri;
 use sip::aor::AorBuf;
 use sip::header::name_addr::NameAddr;
 
-use crate::ids::{AorHash, BindingId};
+use crate::ids::BindingId;
 use crate::keys::Keys;
 use crate::naming::domain_start;
 use crate::policy::{Insertion, Policy};
@@ -33,12 +33,12 @@ pub(crate) struct Address<'a> {
 }
 
 /// Whom a Request-URI of the main registrar means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Addressee {
     /// The device with this token.
     Device(BindingId),
-    /// All devices of this AoR.
-    Aor(AorHash),
+    /// All devices of this AoR, canonical.
+    Aor(AorBuf),
 }
 
 impl<'a> Address<'a> {
@@ -183,7 +183,7 @@ pub(crate) fn addressee(policy: &Policy, keys: &Keys, uri: &Uri<'_>) -> Option<A
     if let Some(binding) = token::decode(keys, user) {
         return Some(Addressee::Device(binding));
     }
-    aor_of(user, &policy.upstream.at_sign).map(|aor| Addressee::Aor(keys.aor_hash(&aor)))
+    aor_of(user, &policy.upstream.at_sign).map(Addressee::Aor)
 }
 
 /// The AoR that is written in a user part.
@@ -277,7 +277,7 @@ mod tests {
             let text = written(&policy, &keys, "al-at-ice@a.example", "");
             assert_eq!(text, format!("{wanted}{US}"));
             let uri = Uri::parse(text.as_bytes()).unwrap();
-            let whom = keys.aor_hash(b"al-at-ice@a.example");
+            let whom = AorBuf::from_slice(b"al-at-ice@a.example");
             assert_eq!(addressee(&policy, &keys, &uri), Some(Addressee::Aor(whom)));
         }
     }

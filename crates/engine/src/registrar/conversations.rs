@@ -208,6 +208,18 @@ impl Conversations {
         })
     }
 
+    /// The AoR of whoever is just being registered under this address. Looks at all conversations:
+    /// only the main registrar may make us.
+    pub(crate) fn claimant(&self, binding: BindingId) -> Option<AorHash> {
+        let all = self.places.iter().filter_map(|place| place.1.as_deref());
+        let mut asking = all.filter(|talk| matches!(talk.phase, Phase::Asking(_)));
+        let claimed = |talk: &&Conversation| {
+            let mut claims = talk.claims.iter();
+            claims.any(|claim| claim.binding == binding)
+        };
+        asking.find(claimed).map(|conversation| conversation.hash)
+    }
+
     /// Whether a device's REGISTER is under way upstream for an AoR.
     pub(crate) fn is_asking(&self, hash: AorHash) -> bool {
         self.of(hash)

@@ -60,17 +60,17 @@ use crate::output::Outbox;
 use crate::txn::RequestMatch;
 use answer::Delivery;
 use class::Class;
-use decide::{
-    ChallengeState, Facts, FlowProof, Grave, Prover, SelfProof, Siblings, UpstreamState,
-    flows_match,
-};
+use decide::{ChallengeState, Facts, FlowProof, Grave, Prover, SelfProof, Siblings, UpstreamState};
 use decision::{Decision, Refusal};
 use request::{RegisterRequest, Wish};
 
+pub(crate) use decide::flows_match;
 pub(crate) use departure::remove;
 pub(crate) use forward::{on_silence, on_timer};
+pub(crate) use outgoing::{max_forwards as own_max_forwards, without_first};
 pub(crate) use probe::{adopt, mark_silent, mark_unreachable, on_probe_due};
 pub(crate) use refusal::{fail_held, refuse};
+pub(crate) use request::read_origin;
 pub(crate) use verdict::on_final;
 
 /// A REGISTER arrived.

@@ -188,7 +188,8 @@ fn via(patch: &mut Patch<'_, '_>, message: &Message<'_>, how: &Outgoing<'_>, tex
     }
 }
 
-fn max_forwards(patch: &mut Patch<'_, '_>, message: &Message<'_>, text: &mut Vec<u8>) {
+/// One hop less (RFC 3261 §16.6 step 3).
+pub(crate) fn max_forwards(patch: &mut Patch<'_, '_>, message: &Message<'_>, text: &mut Vec<u8>) {
     text.clear();
     match message.header(Name::MaxForwards) {
         Some(header) => {

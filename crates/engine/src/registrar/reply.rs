@@ -11,7 +11,8 @@ use crate::registrar::heading::{Heading, ToTag};
 use crate::registrar::request::{PathSupport, unknown_tags};
 
 /// Methods that are answered here.
-pub(crate) const ALLOW: &[u8] = b"REGISTER, OPTIONS";
+pub(crate) const ALLOW: &[u8] =
+    b"REGISTER, INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK, PUBLISH";
 
 /// What a 200 to a REGISTER says besides the request's own headers.
 #[derive(Debug)]
@@ -42,13 +43,18 @@ fn begin<'o>(
     out: &'o mut Vec<u8>,
 ) -> Response<'o> {
     let message = heading.message;
+    // RFC 3261 §8.2.6.2: a 100 begins no dialog.
+    let to_tag = match status {
+        100 => ToTag::Present,
+        _ => heading.to_tag,
+    };
     let mut response = Response::new(out, status, reason);
     match &heading.via {
         Some(via) => response.vias_of(message, via, heading.flow.remote.into()),
         None => response.copy(message, Name::Via),
     }
     copy_single(&mut response, message, Name::From);
-    match (heading.to_tag, message.header(Name::To)) {
+    match (to_tag, message.header(Name::To)) {
         (ToTag::Absent, Some(to)) => response.header_with("To", |out| {
             out.extend_from_slice(to.value);
             out.extend_from_slice(b";tag=");

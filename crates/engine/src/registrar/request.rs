@@ -381,7 +381,7 @@ fn check_contacts(wish: &Wish<'_>, terms: Terms) -> Result<(), Refusal> {
 
 /// Who it is of those behind a proxy in front of us: what the proxies have written of the way to
 /// him, which he cannot (RFC 3261 §18.2.1, RFC 3581 §4). 0 where there is no proxy.
-fn read_origin(message: &Message<'_>, keys: &Keys) -> u32 {
+pub(crate) fn read_origin(message: &Message<'_>, keys: &Keys) -> u32 {
     let mut below = message.values(Name::Via).skip(1).peekable();
     if below.peek().is_none() {
         return 0;

@@ -7,7 +7,7 @@
 use core::fmt;
 use core::hash::Hasher;
 
-use sip::header::via::MAGIC_COOKIE;
+use sip::header::via::{MAGIC_COOKIE, Via};
 use siphasher::sip::SipHasher24;
 
 use crate::ids::ShardId;
@@ -40,6 +40,13 @@ pub fn branch_shard(branch: &[u8]) -> Option<ShardId> {
 }
 
 impl Branch {
+    /// The branch of the topmost Via of a request of ours.
+    pub(super) fn of(request: &[u8]) -> Option<Self> {
+        let request = sip::Message::parse(request).ok()?;
+        let via = Via::parse(request.values(sip::Name::Via).next()?).ok()?;
+        via.branch()?.try_into().ok().map(Self)
+    }
+
     /// The branch as it stands in a Via.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {

@@ -1,12 +1,14 @@
 //! The INVITE client transaction (RFC 3261 §17.1.1, with the Accepted state of RFC 6026 §7.2) as a pure
 //! state machine.
 //!
-//! One state is ours: *Overdue* follows Proceeding when Timer C fires. The transaction user has been
-//! told and cancels the branch; the machine stays to acknowledge the 487, or to pass on a 2xx that
-//! crossed the CANCEL, and ends 64·T1 later whatever comes (RFC 3261 §9.1).
+//! One state is ours: *Cancelled* follows Proceeding when the transaction user sends a CANCEL, because
+//! its own caller did or another branch was answered, or should, because Timer C fired. The machine stays to
+//! acknowledge the 487, or to pass on a 2xx that crossed the CANCEL, and ends 64·T1 later whatever
+//! comes (RFC 3261 §9.1).
 
 use Action::{
-    Arm, Deliver, DisarmAll, ReportTimeout, ReportTransportError, Retransmit, SendAck, SendRequest,
+    Arm, Deliver, DisarmAll, ReportOverdue, ReportTimeout, ReportTransportError, Retransmit,
+    SendAck, SendRequest,
 };
 
 use super::action::{Action, Actions};
@@ -22,8 +24,8 @@ pub enum State {
     },
     /// A provisional answer has come.
     Proceeding,
-    /// It rang for too long and was given up.
-    Overdue,
+    /// It rang, and was given up.
+    Cancelled,
     /// A refusal has come and was acknowledged; copies of it are acknowledged again.
     Completed,
     /// A 2xx has come; every further one is passed on.
@@ -45,6 +47,8 @@ pub enum Event {
     Failure,
     /// A timer fell due.
     Timer(Timer),
+    /// The transaction user sends a CANCEL, which it may once it rings.
+    Cancel,
     /// The network refused the INVITE or its ACK.
     TransportError,
 }
@@ -76,10 +80,10 @@ pub fn start(transport: Reliability) -> (State, Actions) {
 /// What follows from an event. Events that mean nothing in a state change nothing.
 #[must_use]
 pub fn step(state: State, event: Event, transport: Reliability) -> (State, Actions) {
-    use State::{Accepted, Calling, Completed, Overdue, Proceeding, Terminated};
+    use State::{Accepted, Calling, Cancelled, Completed, Proceeding, Terminated};
     let (next, actions): (State, &[Action]) = match (state, event) {
-        (Calling { .. } | Proceeding | Overdue, Event::Success) => return accepted(),
-        (Calling { .. } | Proceeding | Overdue, Event::Failure) => return completed(transport),
+        (Calling { .. } | Proceeding | Cancelled, Event::Success) => return accepted(),
+        (Calling { .. } | Proceeding | Cancelled, Event::Failure) => return completed(transport),
         (Calling { retransmissions }, Event::Timer(Timer::A)) => {
             let retransmissions = retransmissions.saturating_add(1);
             let interval = doubling(retransmissions);
@@ -96,18 +100,24 @@ pub fn step(state: State, event: Event, transport: Reliability) -> (State, Actio
         }
         (Proceeding, Event::Progress) => (Proceeding, &[Deliver, Arm(Timer::C, TIMER_C)]),
         (Proceeding, Event::Timer(Timer::C)) => (
-            Overdue,
-            &[ReportTimeout, Arm(Timer::Cancelled, TRANSACTION)],
+            Cancelled,
+            &[ReportOverdue, Arm(Timer::Cancelled, TRANSACTION)],
         ),
-        (Proceeding | Overdue, Event::Trying) | (Overdue, Event::Progress) => (state, &[Deliver]),
-        (Calling { .. } | Proceeding | Completed, Event::TransportError) => {
+        (Proceeding | Cancelled, Event::Cancel) => {
+            (Cancelled, &[DisarmAll, Arm(Timer::Cancelled, TRANSACTION)])
+        }
+        (Proceeding | Cancelled, Event::Trying) | (Cancelled, Event::Progress) => {
+            (state, &[Deliver])
+        }
+        (Calling { .. } | Proceeding | Cancelled | Completed, Event::TransportError) => {
             (Terminated, &[ReportTransportError, Action::Terminate])
+        }
+        (Cancelled, Event::Timer(Timer::Cancelled)) => {
+            (Terminated, &[ReportTimeout, Action::Terminate])
         }
         (Completed, Event::Failure) => (Completed, &[Retransmit]),
         (Accepted, Event::Success) => (Accepted, &[Deliver]),
-        (Completed, Event::Timer(Timer::D))
-        | (Accepted, Event::Timer(Timer::M))
-        | (Overdue, Event::Timer(Timer::Cancelled) | Event::TransportError) => {
+        (Completed, Event::Timer(Timer::D)) | (Accepted, Event::Timer(Timer::M)) => {
             (Terminated, &[Action::Terminate])
         }
         (state, _) => (state, &[]),
@@ -139,7 +149,7 @@ fn completed(transport: Reliability) -> (State, Actions) {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{On, Row, TIMERS, check_table, run, times};
-    use super::State::{Accepted, Calling, Completed, Overdue, Proceeding, Terminated};
+    use super::State::{Accepted, Calling, Cancelled, Completed, Proceeding, Terminated};
     use super::*;
     use Action::Terminate;
     use core::time::Duration;
@@ -184,24 +194,37 @@ mod tests {
                 Proceeding,
                 Event::Timer(Timer::C),
                 On::Both,
-                Overdue,
-                vec![ReportTimeout, Arm(Timer::Cancelled, LINGER)],
+                Cancelled,
+                vec![ReportOverdue, Arm(Timer::Cancelled, LINGER)],
             ),
-            (Overdue, Event::Trying, On::Both, Overdue, vec![Deliver]),
-            (Overdue, Event::Progress, On::Both, Overdue, vec![Deliver]),
             (
-                Overdue,
+                Proceeding,
+                Event::Cancel,
+                On::Both,
+                Cancelled,
+                vec![DisarmAll, Arm(Timer::Cancelled, LINGER)],
+            ),
+            (
+                Cancelled,
+                Event::Cancel,
+                On::Both,
+                Cancelled,
+                vec![DisarmAll, Arm(Timer::Cancelled, LINGER)],
+            ),
+            (Cancelled, Event::Trying, On::Both, Cancelled, vec![Deliver]),
+            (
+                Cancelled,
+                Event::Progress,
+                On::Both,
+                Cancelled,
+                vec![Deliver],
+            ),
+            (
+                Cancelled,
                 Event::Timer(Timer::Cancelled),
                 On::Both,
                 Terminated,
-                vec![Terminate],
-            ),
-            (
-                Overdue,
-                Event::TransportError,
-                On::Both,
-                Terminated,
-                vec![Terminate],
+                vec![ReportTimeout, Terminate],
             ),
             (
                 Completed,
@@ -247,7 +270,7 @@ mod tests {
                 ),
             ]);
         }
-        for waiting in [CALLING, CALLED, Proceeding, Overdue] {
+        for waiting in [CALLING, CALLED, Proceeding, Cancelled] {
             let accepted = vec![DisarmAll, Deliver, Arm(Timer::M, LINGER)];
             let completed = vec![DisarmAll, SendAck, Deliver, Arm(Timer::D, LINGER)];
             let ended = vec![DisarmAll, SendAck, Deliver, Terminate];
@@ -257,7 +280,7 @@ mod tests {
                 (waiting, Event::Failure, On::Stream, Terminated, ended),
             ]);
         }
-        for refusable in [CALLING, CALLED, Proceeding, Completed] {
+        for refusable in [CALLING, CALLED, Proceeding, Cancelled, Completed] {
             let refused = vec![ReportTransportError, Terminate];
             rows.push((
                 refusable,
@@ -273,7 +296,7 @@ mod tests {
     #[test]
     fn follows_its_table() {
         let states = [
-            CALLING, CALLED, Proceeding, Overdue, Completed, Accepted, Terminated,
+            CALLING, CALLED, Proceeding, Cancelled, Completed, Accepted, Terminated,
         ];
         let mut events = vec![
             Event::Trying,
@@ -281,7 +304,7 @@ mod tests {
             Event::Success,
             Event::Failure,
         ];
-        events.push(Event::TransportError);
+        events.extend([Event::Cancel, Event::TransportError]);
         events.extend(TIMERS.map(Event::Timer));
         check_table(&states, &events, &rows(), step);
     }
@@ -312,13 +335,18 @@ mod tests {
     }
 
     #[test]
-    fn ringing_in_silence_is_reported_once_and_forgotten_later() {
+    fn ringing_in_silence_is_reported_and_forgotten_later() {
         let transport = Reliability::Unreliable;
         let ringing = step(start(transport).0, Event::Progress, transport);
         let log = run(ringing, |s, timer| step(s, Event::Timer(timer), transport));
         assert_eq!(
             log,
-            [(0, Deliver), (185_000, ReportTimeout), (217_000, Terminate)]
+            [
+                (0, Deliver),
+                (185_000, ReportOverdue),
+                (217_000, ReportTimeout),
+                (217_000, Terminate)
+            ]
         );
     }
 

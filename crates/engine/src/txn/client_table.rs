@@ -7,7 +7,7 @@ use super::armed::{Armed, Due, Whose};
 use super::machine::{ClientMachine, ClientStep};
 use super::table::Table;
 use super::timing::{Reliability, Timer};
-use super::{Branch, ClientTxn, Effects, Full, Kind, ResponseMatch, TxnEvent, ack};
+use super::{Branch, ClientTxn, Effects, Full, Kind, ResponseMatch, TxnEvent, ack, cancel};
 use crate::clock::Mono;
 use crate::flow::Flow;
 use crate::timers::Timers;
@@ -73,6 +73,7 @@ enum Interest {
 #[derive(Clone, Copy)]
 enum Report {
     Deliver,
+    Overdue,
     Timeout,
     TransportError,
 }
@@ -187,6 +188,23 @@ impl Clients {
         }
     }
 
+    /// The CANCEL of an INVITE that somebody has and has not answered, and the way it goes; none of
+    /// another. From then on the INVITE waits 64·T1 at most.
+    pub(super) fn cancel(
+        &mut self,
+        txn: ClientTxn,
+        effects: &mut Effects<'_>,
+    ) -> Option<(Flow, Box<[u8]>)> {
+        let client = self.table.get_mut(txn.0)?;
+        if !client.machine.may_be_cancelled() {
+            return None;
+        }
+        let cancel = (client.flow, cancel::of(&client.kept)?);
+        let actions = client.step(ClientStep::Cancel);
+        self.carry_out(txn, &actions, None, effects);
+        Some(cancel)
+    }
+
     /// The user wants to hear no more of it.
     pub(super) fn lose_interest(&mut self, txn: ClientTxn, timers: &mut Timers<Due>) {
         let Some(client) = self.table.get_mut(txn.0) else {
@@ -248,10 +266,11 @@ impl Clients {
                 Action::Disarm(timer) => client.armed.disarm(effects.timers, timer),
                 Action::DisarmAll => client.armed.disarm_all(effects.timers),
                 Action::Deliver => report = Some(Report::Deliver),
+                Action::ReportOverdue => report = Some(Report::Overdue),
                 Action::ReportTimeout => report = Some(Report::Timeout),
                 Action::ReportTransportError => report = Some(Report::TransportError),
                 Action::Terminate => {}
-                Action::SendResponse | Action::PassResponse | Action::ReportOverdue => {
+                Action::SendResponse | Action::PassResponse => {
                     debug_assert!(false, "{action:?} is not for a client");
                 }
             }
@@ -307,6 +326,7 @@ impl Told {
         } = self;
         match report {
             Report::Deliver => None,
+            Report::Overdue => Some(TxnEvent::ClientOverdue { owner, txn }),
             Report::Timeout => Some(TxnEvent::ClientTimeout {
                 owner,
                 txn,

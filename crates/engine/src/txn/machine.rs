@@ -39,6 +39,8 @@ pub(super) enum ClientStep {
     Response(u16),
     /// A timer fell due.
     Timer(Timer),
+    /// The user sends a CANCEL.
+    Cancel,
     /// The network refused.
     TransportError,
 }
@@ -107,6 +109,7 @@ impl ClientMachine {
                 let event = match step {
                     ClientStep::Response(status) => client::Event::from_status(status),
                     ClientStep::Timer(timer) => Some(client::Event::Timer(timer)),
+                    ClientStep::Cancel => None,
                     ClientStep::TransportError => Some(client::Event::TransportError),
                 };
                 let next = event.map(|event| client::step(*state, event));
@@ -116,12 +119,21 @@ impl ClientMachine {
                 let event = match step {
                     ClientStep::Response(status) => client_invite::Event::from_status(status),
                     ClientStep::Timer(timer) => Some(client_invite::Event::Timer(timer)),
+                    ClientStep::Cancel => Some(client_invite::Event::Cancel),
                     ClientStep::TransportError => Some(client_invite::Event::TransportError),
                 };
                 let next = event.map(|event| client_invite::step(*state, event, transport));
                 settle(state, next)
             }
         }
+    }
+
+    /// Whether it may be cancelled: somebody has it and has not answered (RFC 3261 §9.1).
+    pub(super) const fn may_be_cancelled(self) -> bool {
+        matches!(
+            self,
+            Self::Invite(client_invite::State::Proceeding | client_invite::State::Cancelled)
+        )
     }
 
     /// Whether it stays although its request need neither be sent nor acknowledged any more.

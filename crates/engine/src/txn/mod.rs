@@ -22,11 +22,11 @@ pub mod timing;
 
 mod ack;
 mod armed;
+mod cancel;
 mod client_table;
 mod machine;
 mod outcome;
 mod server_table;
-mod slab;
 mod table;
 
 pub use branch::{Branch, branch_shard};
@@ -38,13 +38,13 @@ use crate::clock::{Mono, Now};
 use crate::flow::Flow;
 use crate::ids::ShardId;
 use crate::output::Outbox;
+use crate::slab::Key;
 use crate::timers::Timers;
 use armed::{Due, Whose};
 use branch::Branches;
 use client_table::{Clients, Incoming};
 use key::Keys;
 use server_table::Servers;
-use slab::Key;
 
 /// Handle of a server transaction: one that answers a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -192,6 +192,17 @@ impl Transactions {
         self.servers.respond(txn, status, response, effects)
     }
 
+    /// Remembers the user's number for a server transaction.
+    pub fn own_server(&mut self, txn: ServerTxn, owner: u64) {
+        self.servers.own(txn, owner);
+    }
+
+    /// The user's number for a server transaction, if it is there and has one.
+    #[must_use]
+    pub fn server_owner(&self, txn: ServerTxn) -> Option<u64> {
+        self.servers.owner(txn)
+    }
+
     /// Whether a transaction is still there to be answered or absorbing.
     #[must_use]
     pub fn server_alive(&self, txn: ServerTxn) -> bool {
@@ -254,6 +265,32 @@ impl Transactions {
             message: response,
         };
         self.clients.on_response(incoming, effects)
+    }
+
+    /// Sends a CANCEL after an INVITE that somebody has and has not answered (RFC 3261 §9.1); whether
+    /// it could. The INVITE still hears its final response, for 64·T1 at most. What is told of the
+    /// CANCEL itself goes to `owner`.
+    pub fn cancel(&mut self, now: Now, txn: ClientTxn, owner: u64, out: &mut Outbox) -> bool {
+        let effects = &mut Effects {
+            now: now.mono,
+            timers: &mut self.timers,
+            out,
+        };
+        let Some((flow, bytes)) = self.clients.cancel(txn, effects) else {
+            return false;
+        };
+        let Some(branch) = Branch::of(&bytes) else {
+            return false;
+        };
+        let cancel = ClientRequest {
+            kind: Kind::NonInvite,
+            branch: &branch,
+            flow,
+            bytes,
+            give_up_at: Mono(u64::MAX),
+            owner,
+        };
+        self.start_client(now, cancel, out).is_ok()
     }
 
     /// The user wants to hear no more of it. A non-INVITE is forgotten; an INVITE goes on acknowledging

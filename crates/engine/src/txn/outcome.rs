@@ -43,8 +43,15 @@ pub enum ResponseMatch {
 /// What the user has to be told without a message coming in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TxnEvent {
-    /// No final response came in time. A non-INVITE, and an INVITE nobody answered, is over; an INVITE
-    /// that rang still hears its final response, and should be cancelled.
+    /// An INVITE has rung for too long (Timer C) and should be cancelled; it still hears its final
+    /// response.
+    ClientOverdue {
+        /// As given to [`Transactions::start_client`](super::Transactions::start_client).
+        owner: u64,
+        /// The transaction.
+        txn: ClientTxn,
+    },
+    /// No final response came in time; the transaction is over.
     ClientTimeout {
         /// As given to [`Transactions::start_client`](super::Transactions::start_client).
         owner: u64,
@@ -64,11 +71,15 @@ pub enum TxnEvent {
     ServerTimeout {
         /// The transaction.
         txn: ServerTxn,
+        /// The user's number for it.
+        owner: Option<u64>,
     },
     /// The peer is owed a 100: 200 ms after an INVITE (RFC 3261 §17.2.1), 3.5 s after any other request
     /// (RFC 4320 §4.1). The transaction has no 100 of its own to send.
     ServerOverdue {
         /// The transaction.
         txn: ServerTxn,
+        /// The user's number for it.
+        owner: Option<u64>,
     },
 }

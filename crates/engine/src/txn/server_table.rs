@@ -23,6 +23,8 @@ struct Server {
     flow: Flow,
     /// The last response, for retransmissions; empty before the first.
     kept: Box<[u8]>,
+    /// The user's number for it; means nothing here.
+    owner: Option<u64>,
     armed: Armed,
 }
 
@@ -66,6 +68,7 @@ impl Servers {
             machine,
             flow,
             kept,
+            owner: None,
             armed,
         };
         let txn = self.table.insert(key.own, server).map(ServerTxn)?;
@@ -123,12 +126,26 @@ impl Servers {
         timer: Timer,
         effects: &mut Effects<'_>,
     ) -> Option<TxnEvent> {
-        self.table.get_mut(txn.0)?.armed.fired(timer);
+        let server = self.table.get_mut(txn.0)?;
+        server.armed.fired(timer);
+        let owner = server.owner;
         match self.step(txn, ServerStep::Timer(timer), effects)? {
-            Report::Timeout => Some(TxnEvent::ServerTimeout { txn }),
-            Report::Overdue => Some(TxnEvent::ServerOverdue { txn }),
+            Report::Timeout => Some(TxnEvent::ServerTimeout { txn, owner }),
+            Report::Overdue => Some(TxnEvent::ServerOverdue { txn, owner }),
             Report::Deliver => None,
         }
+    }
+
+    /// The user's number for a transaction is this from now on.
+    pub(super) fn own(&mut self, txn: ServerTxn, owner: u64) {
+        if let Some(server) = self.table.get_mut(txn.0) {
+            server.owner = Some(owner);
+        }
+    }
+
+    /// The user's number for a transaction.
+    pub(super) fn owner(&self, txn: ServerTxn) -> Option<u64> {
+        self.table.get(txn.0)?.owner
     }
 
     /// Whether the transaction is there.

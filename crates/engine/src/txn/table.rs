@@ -3,7 +3,7 @@
 use hashbrown::HashTable;
 
 use super::Full;
-use super::slab::{Key, Slab};
+use crate::slab::{Key, Slab};
 use crate::spare;
 
 /// Transactions of type `T`, each under an identity no other has.

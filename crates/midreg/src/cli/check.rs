@@ -3,23 +3,58 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use super::{BAD_CONFIG, Options, tell};
-use crate::config::{Config, Fault, Faults, Loaded, words};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{BAD_CONFIG, tell};
+use crate::config::{Config, Fault, Faults, Loaded, effective, words};
 use crate::secret::Secret;
+
+/// What to check, and what to tell of it.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    sources: super::Sources,
+    /// Print every key with the value that holds and where it comes from, as a configuration file.
+    #[arg(long)]
+    effective: bool,
+    /// Print one JSON object, with everything that is wrong or unwise.
+    #[arg(long)]
+    json: bool,
+}
 
 /// Tells all errors and warnings on standard error, and a summary on standard output.
 pub(super) fn check(options: &Options) -> ExitCode {
-    match options.load().and_then(with_secret) {
-        Ok(loaded) => {
+    let outcome = options.sources.load().and_then(with_secret);
+    match (&outcome, options.json) {
+        (_, true) => println!("{:#}", json(options, &outcome)),
+        (Err(faults), false) => tell(faults),
+        (Ok(loaded), false) => {
             tell(&loaded.warnings);
-            print!("{}", summary(&loaded.config));
-            ExitCode::SUCCESS
-        }
-        Err(faults) => {
-            tell(&faults);
-            ExitCode::from(BAD_CONFIG)
+            match options.effective {
+                true => print!("{}", effective::effective(&loaded.effective)),
+                false => print!("{}", summary(&loaded.config)),
+            }
         }
     }
+    match outcome {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(BAD_CONFIG),
+    }
+}
+
+/// The outcome for programs.
+fn json(options: &Options, outcome: &Result<Loaded, Faults>) -> Value {
+    let (faults, loaded) = match outcome {
+        Ok(loaded) => (&loaded.warnings, Some(loaded)),
+        Err(faults) => (faults, None),
+    };
+    let faults: Vec<Value> = faults.iter().map(Fault::json).collect();
+    let mut object = json!({ "ok": loaded.is_some(), "faults": faults });
+    if let Some(loaded) = loaded.filter(|_| options.effective) {
+        object["effective"] = effective::effective_json(&loaded.effective);
+    }
+    object
 }
 
 /// Looks whether the secret can be read, or made at the next start; makes none.

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod run;
+mod schema;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -32,16 +33,18 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve.
-    Run(Options),
+    Run(Sources),
     /// Check a configuration and tell everything that is wrong with it.
-    Check(Options),
+    Check(check::Options),
+    /// Print what can be configured: a JSON schema for editors, a manual, or a file to begin with.
+    Schema(schema::Options),
     /// Show it at work: a main registrar, midreg and a crowd of phones on loopback.
     Demo(demo::Options),
 }
 
 /// Where the configuration comes from.
 #[derive(Debug, Args)]
-struct Options {
+struct Sources {
     /// The configuration file.
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -69,11 +72,12 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),
+        Command::Schema(options) => schema::schema(&options),
         Command::Demo(options) => demo::demo(&options),
     }
 }
 
-impl Options {
+impl Sources {
     /// The configuration as it was typed; `--set` goes over everything else.
     fn typed(&self) -> Typed {
         let mut overrides = Vec::new();
@@ -98,18 +102,23 @@ impl Options {
     }
 }
 
-/// The look that suits standard error.
+/// The look that suits standard error: colours on a terminal, unless `NO_COLOR` says otherwise.
 fn look() -> Look {
-    if io::stderr().is_terminal() {
-        Look::Terminal
-    } else {
-        Look::Plain
+    let told = |name| std::env::var_os(name).unwrap_or_default();
+    let unwanted = !told("NO_COLOR").is_empty() || told("TERM") == "dumb";
+    match io::stderr().is_terminal() && !unwanted {
+        true => Look::Terminal,
+        false => Look::Plain,
     }
 }
 
-/// Tells faults on standard error.
+/// Tells faults on standard error, and how many there are.
 fn tell(faults: &Faults) {
     eprint!("{}", faults.render(look()));
+    let count = faults.count();
+    if !count.is_empty() {
+        eprintln!("{count}");
+    }
 }
 
 #[cfg(test)]
@@ -118,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    fn run_options(arguments: &[&str]) -> Options {
+    fn run_options(arguments: &[&str]) -> Sources {
         let all = ["midreg", "run"].iter().chain(arguments);
         match Cli::try_parse_from(all).expect("understood").command {
             Command::Run(options) => options,

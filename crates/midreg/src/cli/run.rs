@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
-use super::{BAD_CONFIG, FAILED, Options, tell};
+use super::{BAD_CONFIG, FAILED, Sources, tell};
 use crate::app::{App, Wait};
 use crate::config::Loaded;
 use crate::log;
@@ -25,7 +25,7 @@ const SUMMARY_EVERY: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves; the exit code says how it ended.
-pub(super) fn run(options: &Options) -> ExitCode {
+pub(super) fn run(options: &Sources) -> ExitCode {
     let loaded = match options.load() {
         Ok(loaded) => loaded,
         Err(faults) => {
@@ -46,7 +46,9 @@ pub(super) fn run(options: &Options) -> ExitCode {
 ///
 /// The system gives neither signals nor threads.
 fn serve(loaded: Loaded) -> io::Result<ExitCode> {
-    let Loaded { config, warnings } = loaded;
+    let Loaded {
+        config, warnings, ..
+    } = loaded;
     let stops = stops(Signals::take()?)?;
     let _guard = log::start(config.log)?;
     for fault in warnings.iter() {

@@ -7,6 +7,12 @@ use super::section::Complaint;
 /// Port of SIP over UDP and TCP where none is written (RFC 3261 §19.1.2).
 pub(crate) const SIP_PORT: u16 = 5060;
 
+/// What the URL of a listener looks like.
+pub(crate) const LISTEN_PATTERN: &str = r"^udp://";
+
+/// What a main registrar looks like.
+pub(crate) const SERVER_PATTERN: &str = r"^[Ss][Ii][Pp]:[^@]+$";
+
 /// Where a main registrar is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -94,7 +100,10 @@ pub(crate) fn server_uri(text: &str) -> Result<ServerName, Complaint> {
             ));
         }
         Host::Address(ip) => Target::Address(SocketAddr::new(ip, port)),
-        Host::Name(name) => Target::Name(name.to_owned(), port),
+        Host::Name(name) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            Target::Name(name.to_ascii_lowercase(), port)
+        }
     };
     Ok(ServerName {
         text: text.to_owned(),
@@ -160,6 +169,15 @@ pub(crate) fn source_url(text: &str) -> Result<SocketAddr, Complaint> {
 #[must_use]
 pub(crate) fn has_port(advertised: &str) -> bool {
     matches!(host_and_port(advertised), Some((_, Some(_))))
+}
+
+/// The address that an advertised text is, if it is no name.
+#[must_use]
+pub(crate) fn literal(advertised: &str) -> Option<IpAddr> {
+    match host_and_port(advertised) {
+        Some((Host::Address(ip), _)) => Some(ip),
+        _ => None,
+    }
 }
 
 enum Host<'a> {
@@ -280,7 +298,7 @@ mod tests {
             ("sip:0.0.0.0", Err("nobody can be reached at this address")),
             ("sip:10.0.0.5:0", Err("port 0")),
             ("sip:", Err("bad host")),
-            ("sip:a_b-c.example.", name("a_b-c.example.", 5060)),
+            ("sip:A_b-c.example.", name("a_b-c.example", 5060)),
             ("sip:-a", Err("bad host")),
             ("sip:pbx example", Err("bad host")),
         ] {

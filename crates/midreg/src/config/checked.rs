@@ -2,31 +2,70 @@
 //!
 //! Each table of the file is read by one function; the larger ones have a file of their own. The
 //! engine's own policy types are filled directly, so that a key and what it does are one step
-//! apart. Rules that span several tables stand in `cross` and `domain_rules`.
+//! apart. Rules that span several tables stand in `cross`, `domain_rules` and `exposure`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use engine::policy::{
-    DomainPolicy, LimitPolicy, Mode, Naming, Overflow, RegistrationPolicy, Side, UpstreamPolicy,
+    CallPolicy, DomainPolicy, LimitPolicy, Mode, Naming, RegistrationPolicy, UpstreamPolicy,
 };
-use tracing::Level;
 
-use super::address::{self, SIP_PORT, ServerName};
+use super::address::ServerName;
+use super::calls::{self, CALLS};
 use super::cross;
-use super::digest::DigestKeys;
-use super::domain::{self, Defaults, DomainKeys};
+use super::digest::{DIGEST, DigestKeys};
+use super::domain::{self, DOMAIN, Defaults, DomainKeys};
 use super::domain_rules;
-use super::error::{Faults, Spot};
-use super::naming::NamingKeys;
-use super::raw::{Document, Node};
-use super::registration::Registration;
+use super::error::Faults;
+use super::exposure;
+use super::form::{Word, quoted, text_of, word};
+use super::key::{Absent, Key, Sample, TableKey};
+use super::limits::{LIMITS, Limits};
+use super::listen::{LISTEN, Listen};
+use super::logging::{LOG, LogConfig};
+use super::naming::{NAMING, NamingKeys};
+use super::raw::Document;
+use super::record::{Purpose, Record};
+use super::registration::{REGISTRATION, Registration};
 use super::section::{Complaint, Given, Section};
-use super::upstream::Upstream;
-use super::value::{choice, count, path, text};
+use super::upstream::{UPSTREAM, Upstream};
+use super::value::{count, path};
 
 /// Most workers that may be asked for.
 pub const MAX_WORKERS: u8 = 64;
+
+const WORKERS: Key = Key {
+    name: "workers",
+    doc: "Worker threads. Each owns a part of the users; one carries many thousand REGISTERs a \
+          second.",
+    absent: Absent::Default,
+    example: "4",
+};
+
+const SERVER_HEADER: Key = Key {
+    name: "server_header",
+    doc: "Value of the `Server` header in answers of our own; empty for none.",
+    absent: Absent::Default,
+    example: "\"midreg\"",
+};
+
+const SECURITY: TableKey = TableKey {
+    name: "security",
+    doc: "What must stay secret.",
+    sample: Sample::Live,
+};
+
+const SECRET_FILE: Key = Key {
+    name: "secret_file",
+    doc: "Keeps the secret that protects our tokens; made with mode 0600 when it is missing. A \
+          relative path counts from the folder of this file.",
+    absent: Absent::Advised(
+        "a secret is made up at every start, and all devices register anew at the main registrar \
+         after a restart",
+    ),
+    example: "\"midreg.secret\"",
+};
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -57,78 +96,75 @@ pub struct Config {
     pub server_header: String,
 }
 
-/// An address to listen on.
-#[derive(Clone, Debug)]
-pub struct Listen {
-    /// The address; port 0 lets the system choose.
-    pub bind: SocketAddr,
-    /// What to tell others, when it is not the address itself.
-    pub advertise: Option<String>,
-    /// Who is expected there.
-    pub side: Side,
-}
-
-/// What is logged, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogConfig {
-    /// The least important level that is still written.
-    pub level: Level,
-    /// The form of a line.
-    pub format: LogFormat,
-}
-
-/// The form of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Human,
-    /// One JSON object per line.
-    Json,
+/// All keys there are: what the readers ask for when there is nothing to read.
+#[must_use]
+pub(super) fn describe() -> Record {
+    let mut record = Record::new(Purpose::Describe);
+    let mut faults = Faults::default();
+    let _ = read(&Document::default(), &mut record, &mut faults);
+    record
 }
 
 /// Gives meaning to a document. `None` when an error was found; all are in `faults`.
-pub fn check(document: &Document, faults: &mut Faults) -> Option<Config> {
-    let mut root = Section::root(&document.root, faults);
-    let given_mode = root.value("mode", domain::mode);
-    let workers = root.value("workers", count(1..=usize::from(MAX_WORKERS)));
-    let server_header = root.value("server_header", header_text);
-    let listen = root.each("listen", read_listen);
-    let mut listen: Vec<Given<Listen>> = listen.into_iter().flatten().collect();
-    let naming = root.section("naming", NamingKeys::read);
-    let upstream = root.section("upstream", Upstream::read);
-    let base = RegistrationPolicy::default();
-    let registration = root.section("registration", |s| Registration::read(s, &base));
-    let digest = root.section("digest", DigestKeys::read);
-    let base = &registration.policy;
-    let domains = root.each("domain", |s, spot| DomainKeys::read(s, spot, base));
-    let domains: Vec<DomainKeys> = domains.into_iter().flatten().collect();
-    let limits = root.section("limits", read_limits);
-    let secret_file = root.section("security", |s| s.value("secret_file", path));
-    let log = root.section("log", read_log);
-    root.finish();
+pub(super) fn check(
+    document: &Document,
+    record: &mut Record,
+    faults: &mut Faults,
+) -> Option<Config> {
+    let config = read(document, record, faults);
+    (!faults.has_errors()).then_some(config)
+}
 
-    cross::check_listeners(&listen, &upstream.servers, faults);
-    cross::check_upstream(&listen, &upstream.servers, faults);
-    cross::check_own_requests(&upstream, &listen, faults);
+fn read(document: &Document, record: &mut Record, faults: &mut Faults) -> Config {
+    let mut root = Section::root(&document.root, record, faults);
+    let given_mode = root.value(&domain::MODE, &word());
+    let most = usize::from(MAX_WORKERS);
+    let workers = root.value_or(&WORKERS, &count(1..=most), 1);
+    let header = text_of("text of one line", "", header_text, String::clone);
+    let server_header = root.value_or(&SERVER_HEADER, &header, String::new());
+    let listen = root.each(&LISTEN, |s, _| Listen::read(s));
+    let mut listen: Vec<Given<Listen>> = listen.into_iter().flatten().collect();
+    let naming = root.section(&NAMING, NamingKeys::read);
+    let upstream = root.section(&UPSTREAM, Upstream::read);
     let mode = match (&given_mode, upstream.servers.is_empty()) {
         (Some(given), _) => given.value,
         (None, true) => Mode::Standalone,
         (None, false) => Mode::Contact,
     };
+    root.follow(&domain::MODE, quoted(mode.word()));
+    let base = RegistrationPolicy::default();
+    let registration = root.section(&REGISTRATION, |s| Registration::read(s, &base, None));
+    let calls = root.section(&CALLS, |s| calls::read(s, &CallPolicy::default()));
+    let digest = root.section(&DIGEST, |s| DigestKeys::read(s, &DigestKeys::default()));
+    let limits = root.section(&LIMITS, Limits::read);
+    let secret_file = root.section(&SECURITY, read_secret_file);
+    let log = root.section(&LOG, LogConfig::read);
     let defaults = Defaults {
         given_mode,
         mode,
         lease: upstream.lease.clone(),
         registration,
+        calls,
         digest,
     };
+    let domains = root.each(&DOMAIN, |s, _| DomainKeys::read(s, &defaults));
+    let domains: Vec<DomainKeys> = domains.into_iter().flatten().collect();
+    root.finish();
+
+    cross::check_listeners(&listen, &upstream.servers, faults);
+    cross::check_upstream(&listen, &upstream.servers, faults);
+    cross::check_own_requests(&upstream, &listen, faults);
     let (domain, named) =
         domain_rules::check_domains(&defaults, &domains, &upstream, &naming, faults);
+    let policies = || std::iter::once(&domain).chain(named.iter().map(|(_, policy)| policy));
+    cross::check_shared_leases(policies(), &limits, faults);
+    cross::check_idle(policies(), &upstream, faults);
+    exposure::check(&listen, policies(), &limits, faults);
     if listen.is_empty() {
-        listen.push(default_listen());
+        listen.push(Listen::usual());
     }
-    (!faults.has_errors()).then(|| Config {
-        workers: workers.map_or(1, |given| u8::try_from(given.value).unwrap_or(1)),
+    Config {
+        workers: u8::try_from(workers).unwrap_or(1),
         listen: listen.into_iter().map(|given| given.value).collect(),
         control: upstream.control.map(|given| given.value),
         servers: upstream
@@ -140,100 +176,18 @@ pub fn check(document: &Document, faults: &mut Faults) -> Option<Config> {
         domain,
         domains: named,
         naming: domain::naming(&naming, &domains),
-        limits,
+        limits: limits.policy,
         secret_file: secret_file.map(|given| given.value),
         log,
-        server_header: server_header.map_or_else(String::new, |given| given.value),
-    })
-}
-
-fn default_listen() -> Given<Listen> {
-    let bind = SocketAddr::from(([0, 0, 0, 0], SIP_PORT));
-    let source = super::error::Source {
-        name: "default".to_owned(),
-        text: String::new(),
-    };
-    let spot = Spot {
-        source: source.into(),
-        span: 0..0,
-    };
-    Given {
-        value: Listen {
-            bind,
-            advertise: None,
-            side: Side::Both,
-        },
-        spot,
+        server_header,
     }
 }
 
-fn read_listen(section: &mut Section<'_, '_>, spot: &Spot) -> Option<Given<Listen>> {
-    section.needs(&["bind"], spot);
-    let bind = section.value("bind", |node| address::listen_url(text(node)?));
-    let advertise = section.value("advertise", |node| address::advertised(text(node)?));
-    let side = section.value(
-        "side",
-        choice(&[
-            ("both", Side::Both),
-            ("devices", Side::Devices),
-            ("upstream", Side::Upstream),
-        ]),
-    );
-    let bind = bind?;
-    let listen = Listen {
-        bind: bind.value,
-        advertise: advertise.map(|given| given.value),
-        side: side.map_or(Side::Both, |given| given.value),
-    };
-    Some(Given {
-        value: listen,
-        spot: bind.spot,
-    })
+fn read_secret_file(section: &mut Section<'_, '_>) -> Option<Given<PathBuf>> {
+    section.value(&SECRET_FILE, &path("path of a file"))
 }
 
-fn read_limits(section: &mut Section<'_, '_>) -> LimitPolicy {
-    let base = LimitPolicy::default();
-    let per_aor = section.value("bindings_per_aor", count(1..=10_000));
-    let overflow = section.value(
-        "overflow",
-        choice(&[
-            ("reject", Overflow::Reject),
-            ("replace-oldest", Overflow::ReplaceOldest),
-        ]),
-    );
-    let bindings = section.value("bindings", count(1..=100_000_000));
-    let per_source = section.value("bindings_per_source", count(0..=100_000_000));
-    LimitPolicy {
-        bindings_per_aor: per_aor.map_or(base.bindings_per_aor, |given| given.value),
-        overflow: overflow.map_or(base.overflow, |given| given.value),
-        bindings: bindings.map_or(base.bindings, |given| given.value),
-        bindings_per_source: per_source.map_or(base.bindings_per_source, |given| given.value),
-    }
-}
-
-fn read_log(section: &mut Section<'_, '_>) -> LogConfig {
-    let level = section.value(
-        "level",
-        choice(&[
-            ("error", Level::ERROR),
-            ("warn", Level::WARN),
-            ("info", Level::INFO),
-            ("debug", Level::DEBUG),
-            ("trace", Level::TRACE),
-        ]),
-    );
-    let format = section.value(
-        "format",
-        choice(&[("human", LogFormat::Human), ("json", LogFormat::Json)]),
-    );
-    LogConfig {
-        level: level.map_or(Level::INFO, |given| given.value),
-        format: format.map_or(LogFormat::Human, |given| given.value),
-    }
-}
-
-fn header_text(node: &Node) -> Result<String, Complaint> {
-    let text = text(node)?;
+fn header_text(text: &str) -> Result<String, Complaint> {
     if text.chars().any(char::is_control) || text.len() > 200 {
         return Err(Complaint::new(
             "not fit for a header",

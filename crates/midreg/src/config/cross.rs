@@ -3,17 +3,31 @@
 use std::net::SocketAddr;
 
 use engine::Seconds;
-use engine::policy::{DomainPolicy, Mode, Side, UpstreamPolicy};
+use engine::policy::{DomainPolicy, Insertion, Mode, Side};
 
-use super::address::{ServerName, Target, has_port};
-use super::checked::Listen;
+use super::address::{ServerName, Target, has_port, literal};
 use super::domain::Scope;
 use super::error::{Fault, Faults, Spot};
+use super::limits::Limits;
+use super::listen::Listen;
 use super::section::Given;
 use super::upstream::Upstream;
+use super::value::show_duration;
 
 /// Longest lifetime behind NAT that common routers keep a UDP pinhole open for.
 const SAFE_NAT_EXPIRES: Seconds = 120;
+
+/// Shortest deadline that leaves time for two repetitions over UDP (RFC 3261 §17.1.2.1).
+const SAFE_DEADLINE_MILLIS: u128 = 2000;
+
+/// Shortest outage that may count as one, in seconds.
+const SAFE_RESYNC: Seconds = 10;
+
+/// Shortest lifetime that does not keep a phone busy.
+const SAFE_MIN_EXPIRES: Seconds = 15;
+
+/// Longest lifetime after which a dead device is still forgotten soon enough.
+const SAFE_MAX_EXPIRES: Seconds = 86_400;
 
 /// Time after which a device gives up a REGISTER by itself (timer F, RFC 3261 §17.1.2.2).
 const TIMER_F_MILLIS: u128 = 32_000;
@@ -40,6 +54,14 @@ pub(crate) fn check_listeners(
                 let message = "this listener has no `advertise`";
                 let help = "the address that routes to the upstream will be told to everybody; \
                             behind NAT that is the wrong one";
+                faults.push(Fault::warning(Some(&one.spot), message).help(help));
+            }
+            Some(text)
+                if !bind.ip().is_loopback() && literal(text).is_some_and(|ip| ip.is_loopback()) =>
+            {
+                let message = "`advertise` is this machine's own address";
+                let help = "nobody else reaches it: name the address that devices and the main \
+                            registrar send to";
                 faults.push(Fault::warning(Some(&one.spot), message).help(help));
             }
             Some(text) if !has_port(text) && !matches!(bind.port(), 5060 | 0) => {
@@ -74,10 +96,8 @@ pub(crate) fn check_upstream(
     for (index, server) in servers.iter().enumerate() {
         let same = |other: &&Given<ServerName>| other.value.target == server.value.target;
         if servers.iter().take(index).any(|other| same(&other)) {
-            faults.push(Fault::error(
-                &server.spot,
-                "this upstream server is listed twice",
-            ));
+            let fault = Fault::error(&server.spot, "this upstream server is listed twice");
+            faults.push(fault.help("a node is known by its address: take one of the two out"));
         }
         let Target::Address(address) = server.value.target else {
             continue;
@@ -90,10 +110,18 @@ pub(crate) fn check_upstream(
             one.value.side != Side::Devices && one.value.bind.is_ipv4() == address.is_ipv4()
         };
         let default_reaches = listen.is_empty() && address.is_ipv4();
+        let mut bound = listen.iter().filter(|one| reaches(one)).peekable();
+        let local = |one: &Given<Listen>| one.value.bind.ip().is_loopback();
+        if !address.ip().is_loopback() && bound.peek().is_some() && bound.all(local) {
+            let message = "no listener reaches this upstream server";
+            let help = "those that serve the upstream are bound to this machine alone: bind one to \
+                        an address of the network";
+            faults.push(Fault::error(&server.spot, message).help(help));
+        }
         if !default_reaches && !listen.iter().any(reaches) {
             let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
             let message = format!("no {family} listener serves the upstream");
-            let help = format!("add a {family} listener with side \"both\" or \"upstream\"");
+            let help = format!("add an {family} listener with side \"both\" or \"upstream\"");
             faults.push(Fault::error(&server.spot, message).help(help));
         }
     }
@@ -147,54 +175,193 @@ pub(crate) fn check_own_requests(
 }
 
 /// Lifetimes that are legal but defeat their purpose, each told once.
-pub(crate) fn check_lifetimes(
-    scopes: &[Scope<'_>],
-    upstream: &UpstreamPolicy,
-    faults: &mut Faults,
-) {
+pub(crate) fn check_lifetimes(scopes: &[Scope<'_>], upstream: &Upstream, faults: &mut Faults) {
     let mut told = Vec::new();
     for scope in scopes {
-        for (message, help) in unwise_lifetimes(&scope.policy) {
-            if told.contains(&message) {
+        for unwise in unwise_lifetimes(scope) {
+            if told.contains(&unwise.message) {
                 continue;
             }
-            let place: Option<&Spot> = scope.domain.map(|domain| &domain.name.spot);
-            faults.push(Fault::warning(place, &message).help(help));
-            told.push(message);
+            let domain = scope.domain.map(|domain| &domain.name.spot);
+            let fault = Fault::warning(unwise.spot.or(domain), &unwise.message);
+            faults.push(fault.help(unwise.help));
+            told.push(unwise.message);
         }
     }
-    if upstream.deadline.as_millis() > TIMER_F_MILLIS {
-        let message = format!("`upstream.deadline` is {} s", upstream.deadline.as_secs());
-        let help = "devices give up after 32 s, so a later answer reaches nobody";
-        faults.push(Fault::warning(None, message).help(help));
+    let (policy, spots) = (&upstream.policy, &upstream.spots);
+    let deadline = policy.deadline.as_millis();
+    let unwise = match deadline {
+        TIMER_F_MILLIS.. => Some("devices give up after 32 s, so a later answer reaches nobody"),
+        ..SAFE_DEADLINE_MILLIS => Some(
+            "over UDP a lost packet is sent again after 500 ms, so that one is enough for a 503: \
+             8s is usual",
+        ),
+        _ => None,
+    };
+    if let Some(help) = unwise.filter(|_| deadline != TIMER_F_MILLIS) {
+        let message = format!("`upstream.deadline` is {}", show_duration(policy.deadline));
+        faults.push(Fault::warning(spots.deadline.as_ref(), message).help(help));
+    }
+    if policy.resync_after < SAFE_RESYNC {
+        let message = format!("`upstream.resync_after` is {} s", policy.resync_after);
+        let help = "a restart of the main registrar, or a short loss of the network, makes all \
+                    devices register there anew; 60 is usual";
+        faults.push(Fault::warning(spots.resync_after.as_ref(), message).help(help));
     }
 }
 
-fn unwise_lifetimes(domain: &DomainPolicy) -> Vec<(String, &'static str)> {
-    let registration = &domain.registration;
-    let (expires, reauth) = (domain.expires, domain.reauth_interval);
-    let absorbs = matches!(domain.mode, Mode::Contact | Mode::Aor);
-    let mut unwise = Vec::new();
-    if absorbs && expires <= registration.default_expires.min(600) {
-        unwise.push((
-            format!("`upstream.expires` ({expires} s) is hardly longer than a refresh"),
-            "few refreshes can be absorbed; 7200 is usual",
-        ));
+/// Users that share a lease have several devices, or nothing to share.
+pub(crate) fn check_shared_leases<'p>(
+    mut policies: impl Iterator<Item = &'p DomainPolicy>,
+    limits: &Limits,
+    faults: &mut Faults,
+) {
+    let shared = policies.any(|policy| policy.mode == Mode::Aor);
+    if shared && limits.policy.bindings_per_aor == 1 {
+        let message = "`aor` shares a lease among the devices of a user, who may have one only";
+        let help = "raise `limits.bindings_per_aor`, or set `mode` to \"contact\"";
+        faults.push(Fault::warning(limits.per_aor.as_ref(), message).help(help));
     }
-    if absorbs && reauth < expires / 2 {
-        unwise.push((
-            format!(
-                "`upstream.reauth_interval` ({reauth} s) is much shorter than `upstream.expires`"
-            ),
-            "refreshes are forwarded each time it has passed, whatever the lease says",
-        ));
+}
+
+/// Keys of `[upstream]` that were given and decide nothing.
+pub(crate) fn check_idle<'p>(
+    policies: impl Iterator<Item = &'p DomainPolicy> + Clone,
+    upstream: &Upstream,
+    faults: &mut Faults,
+) {
+    if upstream.servers.is_empty() {
+        return;
+    }
+    let spots = &upstream.spots;
+    let any = |fits: fn(&DomainPolicy) -> bool| policies.clone().any(fits);
+    let in_contact: fn(&DomainPolicy) -> bool = |policy| {
+        matches!(policy.mode, Mode::Contact | Mode::Mirror) && policy.insertion != Insertion::Path
+    };
+    let in_parameter: fn(&DomainPolicy) -> bool = |policy| {
+        matches!(policy.mode, Mode::Contact | Mode::Mirror)
+            && policy.insertion == Insertion::Parameter
+    };
+    let stretched: fn(&DomainPolicy) -> bool =
+        |policy| matches!(policy.mode, Mode::Contact | Mode::Aor);
+    let lease = upstream.lease.unusual();
+    let idle = [
+        (
+            "balance",
+            spots
+                .balance
+                .as_ref()
+                .filter(|_| upstream.servers.len() == 1),
+            "with one server there is nothing to choose from",
+        ),
+        (
+            "at_sign",
+            spots
+                .at_sign
+                .as_ref()
+                .filter(|_| !any(|policy| policy.mode == Mode::Aor)),
+            "it is for the Contact of `aor`, and no domain is in that mode",
+        ),
+        (
+            "token_param",
+            spots.token_param.as_ref().filter(|_| !any(in_parameter)),
+            "no domain has its token in a parameter of our Contact",
+        ),
+        (
+            "contact_style",
+            lease.style.filter(|_| !any(in_contact)),
+            "no domain has a token in our Contact",
+        ),
+        (
+            "expires",
+            lease.expires.filter(|_| !any(stretched)),
+            "in `mirror` devices ask for what they want",
+        ),
+        (
+            "reauth_interval",
+            lease.reauth_interval.filter(|_| !any(stretched)),
+            "in `mirror` every REGISTER is forwarded",
+        ),
+    ];
+    for (key, spot, why) in idle {
+        if let Some(spot) = spot {
+            let message = format!("`upstream.{key}` has no effect");
+            faults.push(Fault::warning(Some(spot), message).help(why));
+        }
+    }
+}
+
+/// A lifetime that defeats its purpose.
+struct Unwise<'k> {
+    spot: Option<&'k Spot>,
+    message: String,
+    help: &'static str,
+}
+
+fn unwise_lifetimes<'k>(scope: &Scope<'k>) -> Vec<Unwise<'k>> {
+    let mut unwise = unwise_leases(scope);
+    let registration = &scope.policy.registration;
+    let spots = scope.lifetimes;
+    let min_expires = registration.min_expires;
+    if scope.policy.mode != Mode::Mirror && min_expires < SAFE_MIN_EXPIRES {
+        unwise.push(Unwise {
+            spot: spots.min_expires.as_ref(),
+            message: format!("`registration.min_expires` is {min_expires} s"),
+            help: "a phone that asks for so little refreshes without a pause; 60 is usual",
+        });
+    }
+    let max_expires = registration.max_expires;
+    if max_expires > SAFE_MAX_EXPIRES {
+        unwise.push(Unwise {
+            spot: spots.max_expires.as_ref(),
+            message: format!("`registration.max_expires` is {max_expires} s"),
+            help: "a device that is gone without a word rings in vain for as long; 3600 is usual",
+        });
     }
     let nat_expires = registration.nat_expires;
     if nat_expires > SAFE_NAT_EXPIRES {
-        unwise.push((
-            format!("`registration.nat_expires` is {nat_expires} s"),
-            "many NAT routers forget a UDP flow sooner; the device is then unreachable",
-        ));
+        unwise.push(Unwise {
+            spot: spots.nat_expires.as_ref(),
+            message: format!("`registration.nat_expires` is {nat_expires} s"),
+            help: "many NAT routers forget a UDP flow sooner; the device is then unreachable",
+        });
+    }
+    unwise
+}
+
+fn unwise_leases<'k>(scope: &Scope<'k>) -> Vec<Unwise<'k>> {
+    let policy = &scope.policy;
+    let registration = &policy.registration;
+    if !matches!(policy.mode, Mode::Contact | Mode::Aor) {
+        return Vec::new();
+    }
+    let (expires, reauth) = (policy.expires, policy.reauth_interval);
+    let expires_spot = scope.lease.expires.as_ref().map(|given| &given.spot);
+    let reauth_spot = scope.lease.reauth_interval.as_ref();
+    let reauth_spot = reauth_spot.map(|given| &given.spot);
+    let mut unwise = Vec::new();
+    if expires <= registration.default_expires.min(600) {
+        unwise.push(Unwise {
+            spot: expires_spot,
+            message: format!("`upstream.expires` ({expires} s) is hardly longer than a refresh"),
+            help: "few refreshes can be absorbed; 7200 is usual",
+        });
+    }
+    if reauth < expires / 2 {
+        unwise.push(Unwise {
+            spot: reauth_spot,
+            message: format!(
+                "`upstream.reauth_interval` ({reauth} s) is much shorter than `upstream.expires`"
+            ),
+            help: "refreshes are forwarded each time it has passed, whatever the lease says",
+        });
+    }
+    if reauth > expires.max(registration.max_expires) {
+        unwise.push(Unwise {
+            spot: reauth_spot,
+            message: format!("`upstream.reauth_interval` ({reauth} s) is never reached"),
+            help: "the lease is renewed before, and that proves the device anew",
+        });
     }
     unwise
 }

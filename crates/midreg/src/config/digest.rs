@@ -10,17 +10,58 @@ use engine::policy::DigestPolicy;
 use sip::digest::Algorithm;
 
 use super::error::{Fault, Faults, Spot};
-use super::offer::{Offer, algorithms};
-use super::section::{Complaint, Given, Section};
-use super::user::User;
+use super::form::quoted;
+use super::key::{Absent, Key, Sample, TableKey};
+use super::offer::{Offer, algorithms, show_algorithms};
+use super::section::{Given, Section};
+use super::user::{USERS, User};
 use super::users_file::UsersFile;
-use super::value::{duration, name_text, path};
+use super::value::{name_text, path, span};
 
 /// How long a nonce may be answered where nothing is said.
-const NONCE_LIFE: Duration = Duration::from_secs(300);
+const USUAL_NONCE_LIFE: Duration = Duration::from_secs(300);
 
 /// Realm of a challenge that nobody can answer.
 const NOBODY: &str = "nobody";
+
+/// The table, here and in a `[[domain]]`.
+pub(crate) const DIGEST: TableKey = TableKey {
+    name: "digest",
+    doc: "Users whose passwords are known here. Where there are none, the main registrar asks for \
+          passwords. A domain with users of its own has those instead.",
+    sample: Sample::Off,
+};
+
+const REALM: Key = Key {
+    name: "realm",
+    doc: "The name that phones show with the question for a password.",
+    absent: Absent::Means("needed with users; in a domain, that of `[digest]` or else its name"),
+    example: "\"example.org\"",
+};
+
+const ALGORITHMS: Key = Key {
+    name: "algorithms",
+    doc: "Hash functions that are offered, the most wanted first. A phone answers the first that \
+          it knows; some give up when that is not the first of all (baresip 1.0 does).",
+    absent: Absent::Means("`MD5`, which every phone knows; of hashes, what all users have"),
+    example: "[\"MD5\"]",
+};
+
+const NONCE_LIFE: Key = Key {
+    name: "nonce_life",
+    doc: "How long a challenge may be answered.",
+    absent: Absent::Default,
+    example: "\"10m\"",
+};
+
+const USERS_FILE: Key = Key {
+    name: "users_file",
+    doc: "More users, in a file as `htdigest` writes it: a line `name:realm:hash` for each hash of \
+          a user. 32 digits are MD5, 64 SHA-256; lines of other realms are passed over. A relative \
+          path counts from the folder of this file.",
+    absent: Absent::Means("no such file"),
+    example: "\"users.htdigest\"",
+};
 
 /// A digest table as it was given.
 #[derive(Default)]
@@ -35,29 +76,34 @@ pub(crate) struct DigestKeys {
 }
 
 impl DigestKeys {
-    /// Reads the table, and the file of users that it names.
-    pub(crate) fn read(section: &mut Section<'_, '_>) -> Self {
-        let realm = section.value("realm", name_text);
-        let algorithms = section.value("algorithms", algorithms);
-        let nonce_life = section.value("nonce_life", |node| {
-            let life = duration(node)?;
-            if (10..=86_400).contains(&life.as_secs()) {
-                return Ok(life);
-            }
-            Err(Complaint::new("out of range", "from 10s to 1d"))
-        });
-        let users = section.each("users", User::read);
-        let file = section.value("users_file", path);
+    /// Reads the table, and the file of users that it names. What it does not say is as in `base`.
+    pub(crate) fn read(section: &mut Section<'_, '_>, base: &Self) -> Self {
+        let realm = section.value(&REALM, &name_text("name"));
+        let offered = section.value(&ALGORITHMS, &algorithms());
+        let life = span(Duration::from_secs(10)..=Duration::from_secs(86_400));
+        let nonce_life = section.given_or(&NONCE_LIFE, &life, &base.nonce_life(base));
+        let file = section.value(&USERS_FILE, &path("path of a file"));
+        let users = section.each(&USERS, User::read);
         let users_file =
             file.and_then(|file| UsersFile::load(&file.value, &file.spot, section.faults));
-        Self {
+        if let Some(realm) = &base.realm {
+            section.follow(&REALM, quoted(&realm.value));
+        }
+        if let Some(offered) = &base.algorithms {
+            section.follow(&ALGORITHMS, show_algorithms(&offered.value));
+        }
+        let keys = Self {
             realm,
-            algorithms,
+            algorithms: offered,
             nonce_life,
             users: users.into_iter().flatten().collect(),
             users_file,
             spot: section.spot().cloned(),
+        };
+        if keys.spot.is_none() {
+            section.idle("no users are listed in it");
         }
+        keys
     }
 
     /// Whether it lists users, or names a file that does.
@@ -144,6 +190,6 @@ impl DigestKeys {
 
     fn nonce_life(&self, base: &Self) -> Duration {
         let given = self.nonce_life.as_ref().or(base.nonce_life.as_ref());
-        given.map_or(NONCE_LIFE, |given| given.value)
+        given.map_or(USUAL_NONCE_LIFE, |given| given.value)
     }
 }

@@ -2,17 +2,82 @@
 
 use std::sync::Arc;
 
-use engine::policy::{DigestPolicy, DomainPolicy, Mode, Naming, RegistrationPolicy};
+use engine::policy::{CallPolicy, DigestPolicy, DomainPolicy, Mode, Naming};
 
 use super::address::domain_text;
-use super::digest::DigestKeys;
-use super::error::{Faults, Spot};
+use super::calls::{self, CALLS};
+use super::digest::{DIGEST, DigestKeys};
+use super::error::Faults;
+use super::form::{Word, quoted, text_of, word};
+use super::key::{Absent, Key, Sample, TableKey};
 use super::lease::LeaseKeys;
 use super::naming::NamingKeys;
-use super::raw::Node;
-use super::registration::{Accept, Registration};
-use super::section::{Complaint, Given, Section};
-use super::value::{choice, text};
+use super::registration::{Accept, LifetimeSpots, REGISTRATION, Registration};
+use super::section::{Given, Section};
+
+/// The table.
+pub(crate) const DOMAIN: TableKey = TableKey {
+    name: "domain",
+    doc: "A domain that differs, one table for each; what it does not say is as in the rest of the \
+          file. Domains that are not listed follow the rest of the file, except that a standalone \
+          midreg whose users all belong to listed domains accepts nobody elsewhere.",
+    sample: Sample::Off,
+};
+
+/// `mode`, here and for all.
+pub(crate) const MODE: Key = Key {
+    name: "mode",
+    doc: "How registrations relate to those at the main registrar.",
+    absent: Absent::Advised("`contact`, or `standalone` without `upstream.servers`"),
+    example: "\"contact\"",
+};
+
+const NAME: Key = Key {
+    name: "name",
+    doc: "The domain, as in `sip:user@DOMAIN`.",
+    absent: Absent::Required,
+    example: "\"example.org\"",
+};
+
+const ALIASES: Key = Key {
+    name: "aliases",
+    doc: "Other names that devices use for it.",
+    absent: Absent::Default,
+    example: "[\"example.net\"]",
+};
+
+const UPSTREAM_NAME: Key = Key {
+    name: "upstream_name",
+    doc: "Its name at the main registrar, where that is another.",
+    absent: Absent::Means("its name"),
+    example: "\"pbx.example.org\"",
+};
+
+impl Word for Mode {
+    const WORDS: &'static [(&'static str, Self, &'static str)] = &[
+        (
+            "contact",
+            Self::Contact,
+            "one lease at the main registrar per device, stretched to `upstream.expires`; refreshes \
+             are answered here while it lasts",
+        ),
+        (
+            "mirror",
+            Self::Mirror,
+            "every REGISTER is proxied; the main registrar sees all of them",
+        ),
+        (
+            "aor",
+            Self::Aor,
+            "one lease per user, shared by all devices; the main registrar sees one contact",
+        ),
+        (
+            "standalone",
+            Self::Standalone,
+            "there is no main registrar; midreg is it",
+        ),
+    ];
+}
 
 /// A `[[domain]]` as it was given.
 pub(crate) struct DomainKeys {
@@ -27,6 +92,7 @@ pub(crate) struct DomainKeys {
     /// The keys that `[upstream]` has too.
     pub(crate) lease: LeaseKeys,
     registration: Registration,
+    calls: CallPolicy,
     digest: DigestKeys,
 }
 
@@ -40,6 +106,8 @@ pub(crate) struct Defaults {
     pub(crate) lease: LeaseKeys,
     /// `[registration]`.
     pub(crate) registration: Registration,
+    /// `[calls]`.
+    pub(crate) calls: CallPolicy,
     /// `[digest]`.
     pub(crate) digest: DigestKeys,
 }
@@ -53,6 +121,8 @@ pub(crate) struct Scope<'k> {
     pub(crate) lease: &'k LeaseKeys,
     /// The mode, where it was given for it alone.
     pub(crate) mode: Option<&'k Given<Mode>>,
+    /// Where the lifetimes that devices are promised were given for it alone.
+    pub(crate) lifetimes: &'k LifetimeSpots,
     /// Who may register where nobody else decides it.
     pub(crate) accept: Accept,
     /// What the engine is told.
@@ -60,27 +130,31 @@ pub(crate) struct Scope<'k> {
 }
 
 impl DomainKeys {
-    /// Reads one; without a name it is none.
-    pub(crate) fn read(
-        section: &mut Section<'_, '_>,
-        spot: &Spot,
-        base: &RegistrationPolicy,
-    ) -> Option<Self> {
-        section.needs(&["name"], spot);
-        let name = section.value("name", domain_name);
-        let aliases = section.list("aliases", domain_name).unwrap_or_default();
-        let upstream_name = section.value("upstream_name", domain_name);
-        let mode = section.value("mode", mode);
-        let lease = LeaseKeys::read(section);
-        let registration = section.section("registration", |s| Registration::read(s, base));
-        let digest = section.section("digest", DigestKeys::read);
+    /// Reads one; without a name it is none. What it does not say is as in `defaults`.
+    pub(crate) fn read(section: &mut Section<'_, '_>, defaults: &Defaults) -> Option<Self> {
+        let form = || text_of("domain", "", domain_text, String::clone);
+        let name = section.value(&NAME, &form());
+        let aliases = section.list(&ALIASES, &form(), Some(&[]));
+        let upstream_name = section.value(&UPSTREAM_NAME, &form());
+        let mode = section.given_or(&MODE, &word(), &defaults.mode);
+        let lease = LeaseKeys::read(section, &defaults.lease);
+        let Registration { policy, accept, .. } = &defaults.registration;
+        let registration = section.section(&REGISTRATION, |s| {
+            Registration::read(s, policy, accept.as_ref())
+        });
+        let calls = section.section(&CALLS, |s| calls::read(s, &defaults.calls));
+        let digest = section.section(&DIGEST, |s| DigestKeys::read(s, &defaults.digest));
+        if let Some(name) = &name {
+            section.follow(&UPSTREAM_NAME, quoted(&name.value));
+        }
         Some(Self {
             name: name?,
-            aliases,
+            aliases: aliases.unwrap_or_default(),
             upstream_name,
             mode,
             lease,
             registration,
+            calls,
             digest,
         })
     }
@@ -103,6 +177,7 @@ impl DomainKeys {
                 .as_ref()
                 .map_or(defaults.mode, |given| given.value),
             registration: self.registration.policy.clone(),
+            calls: self.calls.clone(),
             digest: own.or_else(|| inherited.cloned()),
             upstream_name: other.map(|name| name.as_str().into()),
             ..DomainPolicy::default()
@@ -114,6 +189,7 @@ impl DomainKeys {
             domain: Some(self),
             lease: &self.lease,
             mode: self.mode.as_ref(),
+            lifetimes: &self.registration.spots,
             accept: accept.map_or(Accept::Proved, |given| given.value),
             policy,
         }
@@ -136,6 +212,7 @@ impl Defaults {
         let mut policy = DomainPolicy {
             mode: self.mode,
             registration: self.registration.policy.clone(),
+            calls: self.calls.clone(),
             digest,
             ..DomainPolicy::default()
         };
@@ -145,6 +222,7 @@ impl Defaults {
             domain: None,
             lease: &self.lease,
             mode: self.given_mode.as_ref(),
+            lifetimes: &self.registration.spots,
             accept: accept.map_or(Accept::Proved, |given| given.value),
             policy,
         }
@@ -185,18 +263,4 @@ pub(crate) fn naming(keys: &NamingKeys, domains: &[DomainKeys]) -> Naming {
         aliases,
         user_case: keys.user_case(),
     }
-}
-
-/// The name of a mode.
-pub(crate) fn mode(node: &Node) -> Result<Mode, Complaint> {
-    choice(&[
-        ("contact", Mode::Contact),
-        ("mirror", Mode::Mirror),
-        ("aor", Mode::Aor),
-        ("standalone", Mode::Standalone),
-    ])(node)
-}
-
-fn domain_name(node: &Node) -> Result<String, Complaint> {
-    domain_text(text(node)?)
 }

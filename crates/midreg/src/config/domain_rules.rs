@@ -1,7 +1,10 @@
 //! Rules about domains: who is who, what a mode cannot do, and that strangers are not let in by
 //! mistake.
 
-use engine::policy::{DomainPolicy, Insertion, Mode};
+use std::sync::Arc;
+
+use engine::policy::{DigestPolicy, DomainPolicy, Insertion, Mode};
+use sip::digest::Algorithm;
 
 use super::cross;
 use super::digest::DigestKeys;
@@ -36,7 +39,9 @@ pub(crate) fn check_domains(
     check_general_digest(&scopes, &defaults.digest, faults);
     check_strangers(&scopes, defaults, has_upstream, faults);
     warn_of_mapping(&scopes, naming, faults);
-    cross::check_lifetimes(&scopes, &upstream.policy, faults);
+    warn_of_digests(&scopes, defaults.digest.spot(), faults);
+    warn_of_being_alone(defaults, has_upstream, faults);
+    cross::check_lifetimes(&scopes, upstream, faults);
     let mut general = DomainPolicy::default();
     let mut named: Vec<(Box<str>, DomainPolicy)> = Vec::with_capacity(domains.len());
     for scope in scopes {
@@ -236,7 +241,7 @@ fn warn_of_mapping(scopes: &[Scope<'_>], naming: &NamingKeys, faults: &mut Fault
             faults.push(Fault::warning(Some(spot), message).help(DIGEST_HELP));
         }
     }
-    let mut names: Vec<(&str, &Spot)> = Vec::new();
+    let mut names: Vec<(&Given<String>, &DomainKeys)> = Vec::new();
     for (scope, domain) in scopes
         .iter()
         .filter(through)
@@ -252,13 +257,62 @@ fn warn_of_mapping(scopes: &[Scope<'_>], naming: &NamingKeys, faults: &mut Fault
             faults.push(Fault::warning(Some(&other.spot), message).help(DIGEST_HELP));
         }
         let name = other.unwrap_or(&domain.name);
-        if let Some((_, place)) = names.iter().find(|(known, _)| *known == name.value) {
+        let same = |(known, other): &&(&Given<String>, &DomainKeys)| {
+            known.value == name.value && other.name.value != domain.name.value
+        };
+        if let Some((known, _)) = names.iter().find(same) {
             let message = format!("two domains are `{}` upstream", name.value);
-            let help = format!("the other one is at {place}; users of one name share calls");
+            let help = format!(
+                "the other one is at {}; users of one name share calls",
+                known.spot
+            );
             faults.push(Fault::warning(Some(&name.spot), message).help(help));
         }
-        names.push((&name.value, &name.spot));
+        names.push((name, domain));
     }
+}
+
+/// Hashes that few phones know, told at the table of the domain or at the `general` one, and a lease that is shared by those who should have their own.
+fn warn_of_digests(scopes: &[Scope<'_>], general: Option<&Spot>, faults: &mut Faults) {
+    let mut told: Vec<&Arc<DigestPolicy>> = Vec::new();
+    for scope in scopes
+        .iter()
+        .filter(|scope| scope.policy.mode != Mode::Mirror)
+    {
+        let digest = scope.policy.digest.as_ref();
+        let Some(digest) = digest.filter(|digest| !digest.users.is_empty()) else {
+            continue;
+        };
+        if told.iter().any(|other| Arc::ptr_eq(other, digest)) {
+            continue;
+        }
+        told.push(digest);
+        let own = scope.domain.and_then(|domain| domain.digest().spot());
+        let place = own.or(general);
+        if !digest.algorithms.contains(&Algorithm::Md5) {
+            let message = "MD5 is not offered to phones";
+            let help = "many know nothing else, and cannot register: add \"MD5\" to \
+                        `digest.algorithms` (and hashes for it), unless you know that all yours can";
+            faults.push(Fault::warning(place, message).help(help));
+        }
+        if scope.policy.mode == Mode::Aor && digest.users.len() == 1 {
+            let message = "in `aor` the only user's devices are one contact at the main registrar";
+            let help = "a call rings all of them; for phones that are called each by itself, list a \
+                        user for each, or set `mode` to \"contact\"";
+            faults.push(Fault::warning(place, message).help(help));
+        }
+    }
+}
+
+/// Nothing behind us, and nobody said so.
+fn warn_of_being_alone(defaults: &Defaults, has_upstream: bool, faults: &mut Faults) {
+    if has_upstream || defaults.given_mode.is_some() || faults.has_errors() {
+        return;
+    }
+    let message = "no upstream server: midreg is the registrar itself (standalone)";
+    let help = "set `upstream.servers` (or --upstream) to the main registrar, or mode = \"standalone\" \
+                if this is meant";
+    faults.push(Fault::warning(None, message).help(help));
 }
 
 fn fault_at(place: Option<&Spot>, message: &str) -> Fault {

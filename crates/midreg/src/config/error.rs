@@ -1,15 +1,16 @@
 //! `Fault`: something wrong, or unwise, in what the operator typed, and the place where it stands.
 //!
-//! Faults are gathered, never thrown at the first: one run of `midreg check` shows them all. A
-//! terminal gets the offending line with a mark under it, a pipe gets one line per fault in the
-//! form `file:line:column: error: …` that editors understand. Neither shows a password.
+//! Faults are gathered, never thrown at the first: one run of `midreg check` shows them all, each
+//! with the offending line and a mark under it (see [`draw`](super::draw)). The log gets one line
+//! for each. None shows a password.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
+use serde_json::{Value, json};
 
+use super::draw::draw;
 use super::mask::masked;
 
 /// A text the operator wrote: the configuration file, or one argument of the command line.
@@ -42,9 +43,9 @@ pub enum Severity {
 /// How a report is to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// Colour, marks and the lines around.
+    /// With colours.
     Terminal,
-    /// One line per fault.
+    /// Without.
     Plain,
 }
 
@@ -68,6 +69,19 @@ pub struct Fault {
 pub struct Faults(Vec<Fault>);
 
 impl Spot {
+    /// No place: of what nobody typed.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        let source = Source {
+            name: "default".to_owned(),
+            text: String::new(),
+        };
+        Self {
+            source: source.into(),
+            span: 0..0,
+        }
+    }
+
     /// The text it covers, without secrets.
     #[must_use]
     pub fn shown(&self) -> String {
@@ -146,6 +160,33 @@ impl Fault {
         }
     }
 
+    /// For programs: an object with `severity`, `message` and, where there are such, `file`, `line`,
+    /// `column`, `text`, `label` and `help`.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let mut object = json!({
+            "severity": match self.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            "message": self.message,
+        });
+        if let Some(spot) = &self.spot {
+            let (line, column) = spot.line_column();
+            object["file"] = json!(spot.source.name);
+            object["line"] = json!(line);
+            object["column"] = json!(column);
+            object["text"] = json!(spot.shown());
+        }
+        if !self.label.is_empty() {
+            object["label"] = json!(self.label);
+        }
+        if let Some(help) = &self.help {
+            object["help"] = json!(help);
+        }
+        object
+    }
+
     /// One line: place, severity, message, what stands there, advice.
     #[must_use]
     pub fn line(&self) -> String {
@@ -188,6 +229,25 @@ impl Faults {
         self.0.push(fault);
     }
 
+    /// Puts them in the order in which they stand: the file first, then the command line, then what
+    /// has no place.
+    pub fn sort(&mut self) {
+        let mut known: Vec<Arc<Source>> = Vec::new();
+        for spot in self.0.iter().filter_map(|fault| fault.spot.as_ref()) {
+            if !known.iter().any(|source| Arc::ptr_eq(source, &spot.source)) {
+                known.push(Arc::clone(&spot.source));
+            }
+        }
+        let place = |fault: &Fault| {
+            let spot = fault.spot.as_ref()?;
+            let of_file = !spot.source.name.starts_with("--");
+            let number = known.iter().position(|s| Arc::ptr_eq(s, &spot.source));
+            Some((!of_file, number, spot.span.start))
+        };
+        self.0
+            .sort_by_cached_key(|fault| place(fault).map_or((1, None), |place| (0, Some(place))));
+    }
+
     /// Whether any of them stops the start.
     #[must_use]
     pub fn has_errors(&self) -> bool {
@@ -202,78 +262,28 @@ impl Faults {
     /// All of them as text, ending in a newline unless there are none.
     #[must_use]
     pub fn render(&self, look: Look) -> String {
-        self.iter().map(|fault| fault.render(look)).collect()
-    }
-}
-
-impl Fault {
-    fn render(&self, look: Look) -> String {
-        if look == Look::Plain {
-            return self.line() + "\n";
-        }
-        let mut text = String::new();
-        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode());
-        let drawing = Drawing::of(self);
-        match handler.render_report(&mut text, &drawing) {
-            Ok(()) => text,
-            Err(_) => self.line() + "\n",
-        }
-    }
-}
-
-/// A fault in the shape that the drawing library wants.
-#[derive(Debug)]
-struct Drawing<'f> {
-    fault: &'f Fault,
-    source: Option<NamedSource<String>>,
-}
-
-impl<'f> Drawing<'f> {
-    fn of(fault: &'f Fault) -> Self {
-        let named = |spot: &Spot| NamedSource::new(&spot.source.name, masked(&spot.source.text));
-        Self {
-            fault,
-            source: fault.spot.as_ref().map(named),
-        }
-    }
-}
-
-impl fmt::Display for Drawing<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.fault.message)
-    }
-}
-
-impl std::error::Error for Drawing<'_> {}
-
-impl Diagnostic for Drawing<'_> {
-    fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.fault.severity {
-            Severity::Error => miette::Severity::Error,
-            Severity::Warning => miette::Severity::Warning,
-        })
+        self.iter().map(|fault| draw(fault, look)).collect()
     }
 
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.fault
-            .help
-            .as_ref()
-            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
-    }
-
-    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.source
-            .as_ref()
-            .map(|source| source as &dyn miette::SourceCode)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let span = self.fault.spot.as_ref()?.span.clone();
-        let label = match self.fault.label.as_str() {
-            "" => "here",
-            text => text,
+    /// How many there are: `2 errors, 1 warning`.
+    #[must_use]
+    pub fn count(&self) -> String {
+        let of = |severity| {
+            self.iter()
+                .filter(|fault| fault.severity == severity)
+                .count()
         };
-        Some(Box::new(std::iter::once(LabeledSpan::at(span, label))))
+        let words = |count, noun| match count {
+            0 => None,
+            1 => Some(format!("1 {noun}")),
+            count => Some(format!("{count} {noun}s")),
+        };
+        let counts = [
+            words(of(Severity::Error), "error"),
+            words(of(Severity::Warning), "warning"),
+        ];
+        let counts: Vec<String> = counts.into_iter().flatten().collect();
+        counts.join(", ")
     }
 }
 
@@ -298,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_gets_one_line_with_file_line_and_column_counted_in_characters() {
+    fn a_log_gets_one_line_with_file_line_and_column_counted_in_characters() {
         assert_eq!(
             fault_in("wörkers = 0").line(),
             "midreg.toml:2:11: error: too few workers [0] (must be 1 to 64); leave it out"
@@ -306,18 +316,24 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_gets_the_line_and_a_mark() {
+    fn people_get_the_line_and_a_mark() {
         let mut faults = Faults::default();
         faults.push(fault_in("workers = 0"));
-        let drawn = faults.render(Look::Terminal);
-        for part in [
-            "midreg.toml:2:11",
-            "workers = ",
-            "must be 1 to 64",
-            "leave it out",
-        ] {
-            assert!(drawn.contains(part), "{part} is missing in\n{drawn}");
-        }
+        assert_eq!(
+            faults.render(Look::Plain),
+            "midreg.toml:2:11: error: too few workers\n   2 | workers = 0\n     |           ^ must be \
+             1 to 64\n     = help: leave it out\n"
+        );
+    }
+
+    #[test]
+    fn programs_get_an_object() {
+        let fault = fault_in("workers = 0").json();
+        assert_eq!(
+            (&fault["severity"], &fault["line"], &fault["column"]),
+            (&json!("error"), &json!(2), &json!(11))
+        );
+        assert_eq!(fault["text"], "0");
     }
 
     #[test]
@@ -333,7 +349,10 @@ mod tests {
         let mut faults = Faults::default();
         faults.push(Fault::warning(None, "unwise"));
         assert!(!faults.has_errors());
+        assert_eq!(faults.count(), "1 warning");
         faults.push(Fault::general("wrong"));
+        faults.push(Fault::general("wrong too"));
         assert!(faults.has_errors());
+        assert_eq!(faults.count(), "2 errors, 1 warning");
     }
 }

@@ -1,92 +1,64 @@
-//! The names of all keys, for hints and for the tests that each of them works.
+//! The names of all keys, as the readers ask for them: for hints, and for the tests that each of
+//! them works.
 
 use std::cmp::Reverse;
+use std::sync::LazyLock;
+
+use super::checked;
+use super::record::Record;
+
+static CATALOGUE: LazyLock<Record> = LazyLock::new(checked::describe);
+
+static ALL: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let of_table = |table: &'static super::record::TableRecord| {
+        table.keys.iter().map(|record| table.path_of(record.key))
+    };
+    CATALOGUE.tables().flat_map(of_table).collect()
+});
+
+/// All tables and keys there are, with their defaults.
+#[must_use]
+pub fn catalogue() -> &'static Record {
+    &CATALOGUE
+}
 
 /// Every key by its dotted path; elements of a list have no number.
-pub const ALL: &[&str] = &[
-    "mode",
-    "workers",
-    "server_header",
-    "listen.bind",
-    "listen.advertise",
-    "listen.side",
-    "naming.strip_prefixes",
-    "naming.fold_user_case",
-    "upstream.servers",
-    "upstream.balance",
-    "upstream.insertion",
-    "upstream.contact_style",
-    "upstream.expires",
-    "upstream.reauth_interval",
-    "upstream.require_challenge",
-    "upstream.deadline",
-    "upstream.max_in_flight",
-    "upstream.token_param",
-    "upstream.at_sign",
-    "upstream.control_bind",
-    "upstream.resync_after",
-    "upstream.definitive_rejects",
-    "upstream.credentials.realm",
-    "upstream.credentials.user",
-    "upstream.credentials.password",
-    "registration.accept",
-    "registration.min_expires",
-    "registration.default_expires",
-    "registration.max_expires",
-    "registration.too_brief",
-    "registration.nat_expires",
-    "registration.jitter",
-    "registration.flow_match",
-    "digest.realm",
-    "digest.algorithms",
-    "digest.nonce_life",
-    "digest.users.name",
-    "digest.users.password",
-    "digest.users.ha1_md5",
-    "digest.users.ha1_sha256",
-    "digest.users.ha1_sha512_256",
-    "digest.users_file",
-    "limits.bindings_per_aor",
-    "limits.overflow",
-    "limits.bindings",
-    "limits.bindings_per_source",
-    "security.secret_file",
-    "log.level",
-    "log.format",
-    "domain.name",
-    "domain.aliases",
-    "domain.upstream_name",
-    "domain.mode",
-    "domain.insertion",
-    "domain.contact_style",
-    "domain.expires",
-    "domain.reauth_interval",
-    "domain.require_challenge",
-    "domain.registration.accept",
-    "domain.registration.min_expires",
-    "domain.registration.default_expires",
-    "domain.registration.max_expires",
-    "domain.registration.too_brief",
-    "domain.registration.nat_expires",
-    "domain.registration.jitter",
-    "domain.registration.flow_match",
-    "domain.digest.realm",
-    "domain.digest.algorithms",
-    "domain.digest.nonce_life",
-    "domain.digest.users.name",
-    "domain.digest.users.password",
-    "domain.digest.users.ha1_md5",
-    "domain.digest.users.ha1_sha256",
-    "domain.digest.users.ha1_sha512_256",
-    "domain.digest.users_file",
-];
+#[must_use]
+pub fn all() -> &'static [String] {
+    &ALL
+}
+
+/// The key that holds where a key of a `[[domain]]` says nothing: that of the same name outside, or
+/// in `[upstream]`.
+#[must_use]
+pub fn followed(path: &str) -> Option<String> {
+    let own = path.strip_prefix("domain.")?;
+    if own.starts_with("digest.users") {
+        return None;
+    }
+    let known = |key: &String| all().contains(key);
+    [own.to_owned(), format!("upstream.{own}")]
+        .into_iter()
+        .find(known)
+}
+
+/// The names of the keys and tables directly within a table.
+#[must_use]
+pub(crate) fn within(path: &str) -> Vec<&'static str> {
+    let inner = |key: &'static String| match path {
+        "" => key.split('.').next(),
+        path => key.strip_prefix(path)?.strip_prefix('.')?.split('.').next(),
+    };
+    let mut names: Vec<&str> = all().iter().filter_map(inner).collect();
+    names.dedup();
+    names
+}
 
 /// Why a key that a later version will have is refused by this one.
 #[must_use]
 pub fn not_yet(path: &str) -> Option<&'static str> {
     match path.strip_prefix("domain.").unwrap_or(path) {
         "storage" => Some("bindings are kept in memory only, and are gone after a restart"),
-        "upstream.trusted" => Some("the upstream peers are the addresses of `upstream.servers`"),
         _ => None,
     }
 }
@@ -96,18 +68,20 @@ pub fn not_yet(path: &str) -> Option<&'static str> {
 pub fn nearest(path: &str) -> Option<&'static str> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let wanted = last(path);
-    let moved = ALL.iter().filter(|key| last(key) == wanted);
+    let names = || all().iter().map(String::as_str);
+    let moved = names().filter(|key| last(key) == wanted);
     if let Some(moved) = moved.min_by_key(|key| Reverse(common_start(path, key))) {
         return Some(moved);
     }
-    let candidates = ALL.iter().copied().chain(sections());
-    let (distance, key) = candidates.map(|key| (distance(path, key), key)).min()?;
-    (distance <= (path.len() / 3).clamp(1, 4)).then_some(key)
+    let sections = names().filter_map(|key| key.split_once('.').map(|(section, _)| section));
+    closest(path, names().chain(sections))
 }
 
-fn sections() -> impl Iterator<Item = &'static str> {
-    ALL.iter()
-        .filter_map(|key| key.split_once('.').map(|(section, _)| section))
+/// The one of `words` that a mistyped one resembles most, if any does.
+#[must_use]
+pub(crate) fn closest<'w>(typed: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let (distance, word) = words.map(|word| (distance(typed, word), word)).min()?;
+    (distance <= (typed.len() / 3).clamp(1, 4)).then_some(word)
 }
 
 fn common_start(a: &str, b: &str) -> usize {

@@ -4,21 +4,37 @@
 //! errors are collected; each has its place in the file or in the argument it came from.
 
 pub mod address;
+mod calls;
 pub mod checked;
 mod cross;
 mod digest;
 mod domain;
 mod domain_rules;
+mod draw;
+pub mod effective;
 pub mod error;
+mod exposure;
+pub mod form;
+pub mod key;
 pub mod keys;
 mod lease;
+mod limits;
+mod listen;
+mod logging;
+pub mod manual;
 mod mask;
 mod naming;
+mod network;
 mod offer;
+mod privacy;
 pub mod raw;
+pub mod record;
 mod registration;
+pub mod sample;
+pub mod schema;
 mod section;
 pub mod set;
+mod syntax;
 mod upstream;
 mod user;
 mod users_file;
@@ -30,8 +46,11 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use checked::{Config, Listen, LogConfig, LogFormat};
+pub use checked::Config;
 pub use error::{Fault, Faults, Look};
+pub use listen::Listen;
+pub use logging::{LogConfig, LogFormat};
+pub use record::Record;
 pub use set::Override;
 pub(crate) use value::parse_duration;
 
@@ -53,6 +72,8 @@ pub struct Loaded {
     pub config: Config,
     /// Warnings only.
     pub warnings: Faults,
+    /// Every key with its value, and where that comes from.
+    pub effective: Record,
 }
 
 /// Reads, overrides and checks.
@@ -69,10 +90,23 @@ pub fn load(typed: &Typed) -> Result<Loaded, Faults> {
     for item in &typed.overrides {
         item.apply(&mut document, &mut faults);
     }
-    match checked::check(&document, &mut faults) {
+    let mut loaded = judge(&document, faults)?;
+    if let Some(path) = &typed.file {
+        privacy::check_file(path, &loaded.effective, &mut loaded.warnings);
+    }
+    Ok(loaded)
+}
+
+/// Gives meaning to what was read, with what was wrong on the way.
+fn judge(document: &Document, mut faults: Faults) -> Result<Loaded, Faults> {
+    let mut effective = Record::new(record::Purpose::Use);
+    let config = checked::check(document, &mut effective, &mut faults);
+    faults.sort();
+    match config {
         Some(config) => Ok(Loaded {
             config,
             warnings: faults,
+            effective,
         }),
         None => Err(faults),
     }

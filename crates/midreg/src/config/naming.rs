@@ -4,9 +4,34 @@ use sip::aor::UserCase;
 
 use super::address::domain_text;
 use super::error::Fault;
-use super::raw::Node;
+use super::form::text_of;
+use super::key::{Absent, Key, Sample, TableKey};
 use super::section::{Complaint, Given, Section};
-use super::value::{flag, text};
+use super::value::flag;
+
+/// The table.
+pub(crate) const NAMING: TableKey = TableKey {
+    name: "naming",
+    doc: "How the names that devices use become those of users. A digest covers user name, realm \
+          and URI as the phone computed it: where names are changed, the main registrar must take \
+          it all the same.",
+    sample: Sample::Live,
+};
+
+const STRIP_PREFIXES: Key = Key {
+    name: "strip_prefixes",
+    doc: "Beginnings of domains that do not count, the first that fits: with `\"sip.\"`, \
+          `sip.example.org` and `example.org` are one.",
+    absent: Absent::Default,
+    example: "[\"sip.\", \"voip.\"]",
+};
+
+const FOLD_USER_CASE: Key = Key {
+    name: "fold_user_case",
+    doc: "Whether Bob and bob are one.",
+    absent: Absent::Default,
+    example: "true",
+};
 
 /// `[naming]` as it was given.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +45,15 @@ pub(crate) struct NamingKeys {
 impl NamingKeys {
     /// Reads the table.
     pub(crate) fn read(section: &mut Section<'_, '_>) -> Self {
-        let strip_prefixes = section.list("strip_prefixes", prefix).unwrap_or_default();
-        let fold_user_case = section.value("fold_user_case", flag);
+        let form = text_of(
+            "beginning of a domain name, with its dot",
+            r"\.$",
+            prefix,
+            String::clone,
+        );
+        let strip_prefixes = section.list(&STRIP_PREFIXES, &form, Some(&[]));
+        let strip_prefixes = strip_prefixes.unwrap_or_default();
+        let fold_user_case = section.given_or(&FOLD_USER_CASE, &flag(), &false);
         for (index, one) in strip_prefixes.iter().enumerate() {
             let covers = |other: &&Given<String>| one.value.starts_with(&other.value);
             if let Some(other) = strip_prefixes.iter().take(index).find(covers) {
@@ -59,9 +91,8 @@ impl NamingKeys {
 }
 
 /// Whole labels only: `sip` without a dot would make `gate.example` of `sipgate.example`.
-fn prefix(node: &Node) -> Result<String, Complaint> {
+fn prefix(text: &str) -> Result<String, Complaint> {
     const HELP: &str = "the first labels of a name with their dot, such as \"sip.\"";
-    let text = text(node)?;
     match text.strip_suffix('.') {
         Some(labels) if domain_text(labels).is_ok() => Ok(text.to_ascii_lowercase()),
         Some(_) => Err(Complaint::new("not the beginning of a domain name", HELP)),

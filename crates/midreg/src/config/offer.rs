@@ -8,6 +8,7 @@ use engine::policy::DigestUser;
 use sip::digest::Algorithm;
 
 use super::error::{Fault, Faults};
+use super::form::{Form, Kind, quoted};
 use super::raw::{Node, Value};
 use super::section::{Complaint, Given};
 use super::user::User;
@@ -104,11 +105,21 @@ fn tell_lacking(
 }
 
 /// The names of hash functions, the most wanted first.
-///
-/// # Errors
-///
-/// An unknown name, one twice, or none.
-pub(crate) fn algorithms(node: &Node) -> Result<Vec<Algorithm>, Complaint> {
+pub(crate) fn algorithms() -> Form<Vec<Algorithm>> {
+    let names = [Algorithm::Md5, Algorithm::Sha256, Algorithm::Sha512_256];
+    let words = names.map(|kind| (kind.as_str(), "")).to_vec();
+    let kind = Kind::List(Box::new(Kind::Words(words)));
+    Form::new(kind, read_algorithms, |kinds| show_algorithms(kinds))
+}
+
+/// The same as TOML.
+#[must_use]
+pub(crate) fn show_algorithms(kinds: &[Algorithm]) -> String {
+    let names: Vec<String> = kinds.iter().map(|kind| quoted(kind.as_str())).collect();
+    format!("[{}]", names.join(", "))
+}
+
+fn read_algorithms(node: &Node) -> Result<Vec<Algorithm>, Complaint> {
     const HELP: &str = "choose from \"SHA-512-256\", \"SHA-256\", \"MD5\", the most wanted first";
     let items = match &node.value {
         Value::Array(items) => items.as_slice(),

@@ -4,12 +4,14 @@
 //! [`set`](super::set)); meaning is given to the tree by [`checked`](super::checked). TOML errors
 //! are recovered from, so that one bad line does not hide the others.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Fault, Faults, Source, Spot};
+use super::syntax::{self, Syntax};
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub enum Value {
     Table(Table),
     /// A kind of value that no key takes: its name.
     Foreign(&'static str),
+    /// One with an error in it that was told: nobody knows what was meant.
+    Broken,
 }
 
 /// Keys and values, in the order they stand in the text.
@@ -70,12 +74,14 @@ impl Document {
             text,
         });
         let (table, errors) = DeTable::parse_recoverable(&source.text);
-        for error in errors {
-            faults.push(syntax_fault(&error, &source, 0));
-        }
-        Self {
-            root: convert_table(table.get_ref(), &source, 0),
-        }
+        let syntax = Syntax::of(&errors, table.get_ref(), &source);
+        let mut root = convert_table(table.get_ref(), &source, 0);
+        break_values(&mut root, &syntax.broken);
+        syntax
+            .faults
+            .into_iter()
+            .for_each(|fault| faults.push(fault));
+        Self { root }
     }
 }
 
@@ -103,6 +109,7 @@ impl Value {
             Self::Array(_) => "a list",
             Self::Table(_) => "a table",
             Self::Foreign(kind) => kind,
+            Self::Broken => "not a value",
         }
     }
 }
@@ -124,14 +131,32 @@ fn syntax_fault(error: &toml::de::Error, source: &Arc<Source>, offset: usize) ->
     let span = error
         .span()
         .map_or(end..end, |span| span.start + offset..span.end + offset);
-    let spot = Spot {
-        source: Arc::clone(source),
-        span,
-    };
-    Fault::error(
-        &spot,
-        format!("not valid TOML: {}", error.message().replace('\n', ", ")),
-    )
+    syntax::fault(error.message(), span, source)
+}
+
+/// Marks the values in which the parser stumbled, so that nobody takes them for what was meant.
+fn break_values(table: &mut Table, broken: &[Range<usize>]) {
+    for entry in &mut table.entries {
+        break_value(&mut entry.node, broken);
+    }
+}
+
+fn break_value(node: &mut Node, broken: &[Range<usize>]) {
+    let own = &node.spot.span;
+    let hit =
+        |span: &Range<usize>| span.start < own.end.max(own.start + 1) && own.start <= span.end;
+    match &mut node.value {
+        Value::Table(table) => break_values(table, broken),
+        Value::Array(items)
+            if items
+                .iter()
+                .any(|item| matches!(item.value, Value::Table(_))) =>
+        {
+            items.iter_mut().for_each(|item| break_value(item, broken));
+        }
+        value if broken.iter().any(hit) => *value = Value::Broken,
+        _ => {}
+    }
 }
 
 fn convert(value: &Spanned<DeValue<'_>>, source: &Arc<Source>, offset: usize) -> Node {
@@ -169,7 +194,7 @@ fn convert_table(table: &DeTable<'_>, source: &Arc<Source>, offset: usize) -> Ta
     Table { entries }
 }
 
-fn spot_of(span: std::ops::Range<usize>, source: &Arc<Source>, offset: usize) -> Spot {
+fn spot_of(span: Range<usize>, source: &Arc<Source>, offset: usize) -> Spot {
     Spot {
         source: Arc::clone(source),
         span: span.start + offset..span.end + offset,
@@ -213,6 +238,39 @@ mod tests {
             "{lines:?}"
         );
         assert!(document.root.entry("ok").is_some());
+    }
+
+    #[test]
+    fn what_only_follows_from_an_error_is_not_told() {
+        for (text, wanted) in [
+            (
+                "a = [1\nb = 2\n[c]\nd = e\n",
+                "f:1:5: error: not valid TOML: this bracket is never closed",
+            ),
+            (
+                "[t]\na = {b = 1\nc = d\n",
+                "f:2:5: error: not valid TOML: this bracket is never closed",
+            ),
+            (
+                "a = b c d\n",
+                "f:1:5: error: not valid TOML: a text without quotes",
+            ),
+            ("a =\nb = 1\n", "f:1:4: error: not valid TOML: no value"),
+            (
+                "a = \"b\nc = 1\n",
+                "f:1:7: error: not valid TOML: a text without its second quote",
+            ),
+            (
+                "a = 1\na = 2\n",
+                "f:2:1: error: not valid TOML: this stands twice",
+            ),
+        ] {
+            let mut faults = Faults::default();
+            Document::parse("f", text.to_owned(), &mut faults);
+            let lines: Vec<String> = faults.iter().map(Fault::line).collect();
+            assert_eq!(lines.len(), 1, "{text}{lines:?}");
+            assert!(lines[0].starts_with(wanted), "{text}{lines:?}");
+        }
     }
 
     #[test]

@@ -3,9 +3,76 @@
 use engine::Seconds;
 use engine::policy::{FlowMatch, RegistrationPolicy, TooBrief};
 
-use super::error::Fault;
+use super::error::{Fault, Spot};
+use super::form::{Word, word};
+use super::key::{Absent, Key, Sample, TableKey};
 use super::section::{Given, Section};
-use super::value::{ANY, choice, percent, seconds};
+use super::value::{ANY, percent, seconds};
+
+/// The table, here and in a `[[domain]]`.
+pub(crate) const REGISTRATION: TableKey = TableKey {
+    name: "registration",
+    doc: "What devices are promised, and who may be one.",
+    sample: Sample::Live,
+};
+
+const ACCEPT: Key = Key {
+    name: "accept",
+    doc: "Who may register where there is no main registrar to decide it (standalone).",
+    absent: Absent::Default,
+    example: "\"proved\"",
+};
+
+const MIN_EXPIRES: Key = Key {
+    name: "min_expires",
+    doc: "Shortest lifetime that a device may ask for. Where it is left out and the others are \
+          shorter, it follows them.",
+    absent: Absent::Default,
+    example: "30",
+};
+
+const DEFAULT_EXPIRES: Key = Key {
+    name: "default_expires",
+    doc: "Lifetime of a device that asks for none.",
+    absent: Absent::Default,
+    example: "300",
+};
+
+const MAX_EXPIRES: Key = Key {
+    name: "max_expires",
+    doc: "Longest lifetime that is promised. A lease at the main registrar that runs out sooner \
+          shortens it.",
+    absent: Absent::Default,
+    example: "600",
+};
+
+const TOO_BRIEF: Key = Key {
+    name: "too_brief",
+    doc: "What becomes of a device that asks for less than `min_expires`.",
+    absent: Absent::Default,
+    example: "\"raise\"",
+};
+
+const NAT_EXPIRES: Key = Key {
+    name: "nat_expires",
+    doc: "Longest lifetime of a UDP device behind NAT, that its pinhole stays open.",
+    absent: Absent::Default,
+    example: "30",
+};
+
+const JITTER: Key = Key {
+    name: "jitter",
+    doc: "Share of each lifetime that may be cut off at random, to spread refreshes.",
+    absent: Absent::Default,
+    example: "10",
+};
+
+const FLOW_MATCH: Key = Key {
+    name: "flow_match",
+    doc: "When a refresh counts as coming from the same device.",
+    absent: Absent::Default,
+    example: "\"address\"",
+};
 
 /// What devices are promised, and who may be one.
 #[derive(Clone, Debug)]
@@ -14,6 +81,19 @@ pub(crate) struct Registration {
     pub(crate) policy: RegistrationPolicy,
     /// `accept`.
     pub(crate) accept: Option<Given<Accept>>,
+    /// Where lifetimes stand.
+    pub(crate) spots: LifetimeSpots,
+}
+
+/// Where lifetimes stand, if they were given.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LifetimeSpots {
+    /// `min_expires`.
+    pub(crate) min_expires: Option<Spot>,
+    /// `max_expires`.
+    pub(crate) max_expires: Option<Spot>,
+    /// `nat_expires`.
+    pub(crate) nat_expires: Option<Spot>,
 }
 
 /// Who may register where there is no main registrar to decide it.
@@ -25,36 +105,81 @@ pub(crate) enum Accept {
     Anybody,
 }
 
+impl Word for Accept {
+    const WORDS: &'static [(&'static str, Self, &'static str)] = &[
+        (
+            "proved",
+            Self::Proved,
+            "who knows a password that is known here; without users, midreg does not start",
+        ),
+        ("anybody", Self::Anybody, "everybody who asks"),
+    ];
+}
+
+impl Word for TooBrief {
+    const WORDS: &'static [(&'static str, Self, &'static str)] = &[
+        (
+            "reject",
+            Self::Reject,
+            "it is answered 423 with the minimum",
+        ),
+        ("raise", Self::Raise, "it gets the minimum"),
+    ];
+}
+
+impl Word for FlowMatch {
+    const WORDS: &'static [(&'static str, Self, &'static str)] = &[
+        ("exact", Self::Exact, "address and port are the same"),
+        (
+            "address",
+            Self::Address,
+            "the address is the same, for networks that change the port every time",
+        ),
+    ];
+}
+
 impl Registration {
-    /// Reads the table. What it does not say is as in `base`.
-    pub(crate) fn read(section: &mut Section<'_, '_>, base: &RegistrationPolicy) -> Self {
-        let accept = section.value(
-            "accept",
-            choice(&[("proved", Accept::Proved), ("anybody", Accept::Anybody)]),
-        );
-        let lifetimes = ["min_expires", "default_expires", "max_expires"]
-            .map(|key| section.value(key, seconds(ANY)));
-        let too_brief = section.value(
-            "too_brief",
-            choice(&[("reject", TooBrief::Reject), ("raise", TooBrief::Raise)]),
-        );
-        let nat = section.value("nat_expires", seconds(ANY));
-        let jitter = section.value("jitter", percent(50));
-        let flow_match = section.value(
-            "flow_match",
-            choice(&[("exact", FlowMatch::Exact), ("address", FlowMatch::Address)]),
-        );
-        let [min_expires, default_expires, max_expires] = order_lifetimes(lifetimes, base, section);
+    /// Reads the table. What it does not say is as in `base`, and `accept` as in `accepted`.
+    pub(crate) fn read(
+        section: &mut Section<'_, '_>,
+        base: &RegistrationPolicy,
+        accepted: Option<&Given<Accept>>,
+    ) -> Self {
+        let accepted = accepted.map_or(Accept::Proved, |given| given.value);
+        let accept = section.given_or(&ACCEPT, &word(), &accepted);
+        let min = section.given_or(&MIN_EXPIRES, &seconds(ANY), &base.min_expires);
+        let default = section.given_or(&DEFAULT_EXPIRES, &seconds(ANY), &base.default_expires);
+        let max = section.given_or(&MAX_EXPIRES, &seconds(ANY), &base.max_expires);
+        let too_brief = section.value_or(&TOO_BRIEF, &word(), base.too_brief);
+        let nat = section.given_or(&NAT_EXPIRES, &seconds(ANY), &base.nat_expires);
+        let jitter_percent = section.value_or(&JITTER, &percent(50), base.jitter_percent);
+        let flow_match = section.value_or(&FLOW_MATCH, &word(), base.flow_match);
+        let spot = |given: &Option<Given<Seconds>>| given.as_ref().map(|given| given.spot.clone());
+        let spots = LifetimeSpots {
+            min_expires: spot(&min),
+            max_expires: spot(&max),
+            nat_expires: spot(&nat),
+        };
+        let lifetimes = order_lifetimes([min, default, max], base, section);
+        let keys = [&MIN_EXPIRES, &DEFAULT_EXPIRES, &MAX_EXPIRES];
+        for (key, lifetime) in keys.into_iter().zip(lifetimes) {
+            section.follow(key, lifetime.to_string());
+        }
+        let [min_expires, default_expires, max_expires] = lifetimes;
         let policy = RegistrationPolicy {
             min_expires,
             default_expires,
             max_expires,
-            too_brief: too_brief.map_or(base.too_brief, |given| given.value),
+            too_brief,
             nat_expires: nat.map_or(base.nat_expires, |given| given.value),
-            jitter_percent: jitter.map_or(base.jitter_percent, |given| given.value),
-            flow_match: flow_match.map_or(base.flow_match, |given| given.value),
+            jitter_percent,
+            flow_match,
         };
-        Self { policy, accept }
+        Self {
+            policy,
+            accept,
+            spots,
+        }
     }
 }
 

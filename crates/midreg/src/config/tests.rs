@@ -3,7 +3,9 @@
 
 mod example;
 mod keys;
+mod pages;
 mod rules;
+mod schema;
 mod values;
 
 use engine::policy::{DigestPolicy, DomainPolicy};
@@ -20,13 +22,7 @@ fn check(text: &str, sets: &[&str]) -> Result<Loaded, Faults> {
     for set in sets {
         Override::Set((*set).to_owned()).apply(&mut document, &mut faults);
     }
-    match checked::check(&document, &mut faults) {
-        Some(config) => Ok(Loaded {
-            config,
-            warnings: faults,
-        }),
-        None => Err(faults),
-    }
+    judge(&document, faults)
 }
 
 fn lines(faults: &Faults) -> Vec<String> {

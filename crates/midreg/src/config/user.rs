@@ -7,15 +7,68 @@ use engine::policy::DigestUser;
 use sip::digest::{Algorithm, Hex, ha1};
 
 use super::error::{Fault, Spot};
+use super::form::{Form, Kind, text_of};
+use super::key::{Absent, Key, Sample, TableKey};
 use super::raw::Node;
 use super::section::{Complaint, Given, Section};
 use super::value::{fit_name, password, text};
 
+/// A table for each user, here and in a `[[domain]]`.
+pub(crate) const USERS: TableKey = TableKey {
+    name: "users",
+    doc: "A user: name and password, or in place of the password its hashes. Each hash is good for \
+          this name and this realm only: `printf 'carol:example.org:change me' | sha256sum`.",
+    sample: Sample::Several(&[
+        &[("name", "\"alice\""), ("password", "\"change me\"")],
+        &[
+            ("name", "\"carol\""),
+            ("ha1_md5", HA1_MD5.example),
+            ("ha1_sha256", HA1_SHA256.example),
+            ("ha1_sha512_256", HA1_SHA512_256.example),
+        ],
+    ]),
+};
+
+const NAME: Key = Key {
+    name: "name",
+    doc: "The user part of the address, and the user name in the digest.",
+    absent: Absent::Required,
+    example: "\"alice\"",
+};
+
+const PASSWORD: Key = Key {
+    name: "password",
+    doc: "The password.",
+    absent: Absent::Means("its hashes are given"),
+    example: "\"change me\"",
+};
+
+const HA1_MD5: Key = Key {
+    name: "ha1_md5",
+    doc: "The MD5 hash of `name:realm:password`.",
+    absent: Absent::Means("the password, or another hash, is given"),
+    example: "\"dfe1cd67b5b588e5abd0bd4732d1b044\"",
+};
+
+const HA1_SHA256: Key = Key {
+    name: "ha1_sha256",
+    doc: "The SHA-256 hash of `name:realm:password`.",
+    absent: Absent::Means("the password, or another hash, is given"),
+    example: "\"c205ea786fa386135cfee98c69dcbd7a31c83ddd8ab4abf583e3ddca6cbda55e\"",
+};
+
+const HA1_SHA512_256: Key = Key {
+    name: "ha1_sha512_256",
+    doc: "The SHA-512/256 hash of `name:realm:password`.",
+    absent: Absent::Means("the password, or another hash, is given"),
+    example: "\"220f2c09f9f152e0c79d6581ceb132eed8010ba766811f2927d4beb60010aa84\"",
+};
+
 /// The keys of the hashes, and what each is made with.
-const HASHES: [(&str, Algorithm); 3] = [
-    ("ha1_md5", Algorithm::Md5),
-    ("ha1_sha256", Algorithm::Sha256),
-    ("ha1_sha512_256", Algorithm::Sha512_256),
+const HASHES: [(&Key, Algorithm); 3] = [
+    (&HA1_MD5, Algorithm::Md5),
+    (&HA1_SHA256, Algorithm::Sha256),
+    (&HA1_SHA512_256, Algorithm::Sha512_256),
 ];
 
 /// A user as given.
@@ -39,8 +92,8 @@ pub(crate) enum Secret {
 impl User {
     /// Reads the table; without a name, or without any secret, it is none.
     pub(crate) fn read(section: &mut Section<'_, '_>, spot: &Spot) -> Option<Given<Self>> {
-        section.needs(&["name"], spot);
-        let name = section.value("name", |node| user_name(text(node)?));
+        let form = text_of("user name", r#"^[^:@"\\]+$"#, user_name, String::clone);
+        let name = section.value(&NAME, &form);
         let secret = read_secret(section, spot);
         let name = name?;
         Some(Given {
@@ -87,11 +140,11 @@ pub(crate) fn user_name(text: &str) -> Result<String, Complaint> {
 
 /// The password or the hashes; exactly one of the two is wanted.
 fn read_secret(section: &mut Section<'_, '_>, spot: &Spot) -> Option<Secret> {
-    let hashed = HASHES.iter().any(|(key, _)| section.has(key));
-    let known = section.has("password");
-    let password = section.value("password", password);
+    let hashed = HASHES.iter().any(|(key, _)| section.has(key.name));
+    let known = section.has(PASSWORD.name);
+    let password = section.value(&PASSWORD, &password());
     let hashes = HASHES.map(|(key, algorithm)| {
-        let hash = section.value(key, |node| hash(algorithm, node))?;
+        let hash = section.value(key, &hash(algorithm))?;
         Some((algorithm, hash.value))
     });
     match (known, hashed) {
@@ -117,12 +170,18 @@ fn read_secret(section: &mut Section<'_, '_>, spot: &Spot) -> Option<Secret> {
 }
 
 /// A hash in hexadecimal digits. Complaints do not repeat it.
-fn hash(algorithm: Algorithm, node: &Node) -> Result<Hex, Complaint> {
-    Hex::parse(algorithm, text(node)?.as_bytes()).ok_or_else(|| {
-        let (length, name) = (algorithm.hex_len(), algorithm.as_str());
-        let help = format!("the {name} hash of `name:realm:password` has {length} of them");
-        Complaint::new("not the hexadecimal digits of this hash", help)
-    })
+fn hash(algorithm: Algorithm) -> Form<Hex> {
+    let kind = Kind::Secret {
+        what: "hash in hexadecimal digits",
+    };
+    let read = move |node: &Node| {
+        Hex::parse(algorithm, text(node)?.as_bytes()).ok_or_else(|| {
+            let (length, name) = (algorithm.hex_len(), algorithm.as_str());
+            let help = format!("the {name} hash of `name:realm:password` has {length} of them");
+            Complaint::new("not the hexadecimal digits of this hash", help)
+        })
+    };
+    Form::new(kind, read, |_| String::new())
 }
 
 #[cfg(test)]

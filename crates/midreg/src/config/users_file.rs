@@ -10,6 +10,7 @@ use sip::digest::{Algorithm, Hex};
 
 use super::error::{Fault, Faults, Source, Spot};
 use super::mask::masked_fields;
+use super::privacy;
 use super::section::{Complaint, Given};
 use super::user::{Secret, User, user_name};
 use super::value::fit_name;
@@ -53,10 +54,13 @@ impl UsersFile {
             }
         };
         match lines {
-            Ok(lines) => Some(Self {
-                spot: named_at.clone(),
-                lines,
-            }),
+            Ok(lines) => {
+                privacy::tell(path, named_at, faults);
+                Some(Self {
+                    spot: named_at.clone(),
+                    lines,
+                })
+            }
             Err(wrong) => {
                 wrong.into_iter().for_each(|fault| faults.push(fault));
                 None

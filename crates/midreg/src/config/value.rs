@@ -7,23 +7,25 @@ use std::time::Duration;
 
 use engine::Seconds;
 
+use super::form::{Form, Kind, quoted, text_of};
 use super::raw::{Node, Value};
 use super::section::Complaint;
 
 /// Every lifetime that is one.
 pub(crate) const ANY: RangeInclusive<Seconds> = 1..=Seconds::MAX;
 
+/// What a name in a challenge may hold.
+const NAME_PATTERN: &str = r#"^[^"\\]{1,200}$"#;
+
 const DURATION_HELP: &str = "write seconds as a number, or a text such as \"30s\", \"5m\", \"2h\"";
 
 /// A lifetime in whole seconds: a number of seconds or a text with units.
-///
-/// # Errors
-///
-/// Not a duration, not whole seconds, or outside of `range`.
-pub(crate) fn seconds(
-    range: RangeInclusive<Seconds>,
-) -> impl FnOnce(&Node) -> Result<Seconds, Complaint> {
-    move |node| {
+pub(crate) fn seconds(range: RangeInclusive<Seconds>) -> Form<Seconds> {
+    let kind = Kind::Seconds {
+        least: *range.start(),
+        most: *range.end(),
+    };
+    let read = move |node: &Node| {
         let duration = duration(node)?;
         let whole = u32::try_from(duration.as_secs()).ok();
         match whole {
@@ -32,17 +34,33 @@ pub(crate) fn seconds(
                 "SIP counts lifetimes in seconds",
             )),
             Some(seconds) if range.contains(&seconds) => Ok(seconds),
-            _ => Err(out_of(&range, "s")),
+            _ if *range.end() == Seconds::MAX && duration.as_secs() < u64::from(*range.start()) => {
+                let help = format!("at least {} s", range.start());
+                Err(Complaint::new("out of range", help))
+            }
+            _ => Err(out_of(&range, " s")),
         }
-    }
+    };
+    Form::new(kind, read, Seconds::to_string)
 }
 
 /// A span of time: a number of seconds or a text with units.
-///
-/// # Errors
-///
-/// Not a duration.
-pub(crate) fn duration(node: &Node) -> Result<Duration, Complaint> {
+pub(crate) fn span(range: RangeInclusive<Duration>) -> Form<Duration> {
+    let (least, most) = range.into_inner();
+    let read = move |node: &Node| {
+        let duration = duration(node)?;
+        if (least..=most).contains(&duration) {
+            return Ok(duration);
+        }
+        let (least, most) = (show_duration(least), show_duration(most));
+        let help = format!("from {least} to {most}");
+        Err(Complaint::new("out of range", help))
+    };
+    let show = |duration: &Duration| quoted(&show_duration(*duration));
+    Form::new(Kind::Span { least, most }, read, show)
+}
+
+fn duration(node: &Node) -> Result<Duration, Complaint> {
     match &node.value {
         Value::Integer(seconds) => u64::try_from(*seconds)
             .map(Duration::from_secs)
@@ -55,29 +73,27 @@ pub(crate) fn duration(node: &Node) -> Result<Duration, Complaint> {
 }
 
 /// A whole number within `range`.
-///
-/// # Errors
-///
-/// Not a number, or outside of `range`.
-pub(crate) fn count(
-    range: RangeInclusive<usize>,
-) -> impl FnOnce(&Node) -> Result<usize, Complaint> {
-    move |node| match &node.value {
+pub(crate) fn count(range: RangeInclusive<usize>) -> Form<usize> {
+    let kind = Kind::Count {
+        least: *range.start(),
+        most: *range.end(),
+    };
+    let read = move |node: &Node| match &node.value {
         Value::Integer(number) => usize::try_from(*number)
             .ok()
             .filter(|number| range.contains(number))
             .ok_or_else(|| out_of(&range, "")),
+        Value::String(text) if text.trim().parse::<usize>().is_ok() => {
+            Err(Complaint::new("this is a text", "write it without quotes"))
+        }
         value => Err(Complaint::kind(value, "a number")),
-    }
+    };
+    Form::new(kind, read, usize::to_string)
 }
 
 /// A share in percent, as a number or a text such as "10%".
-///
-/// # Errors
-///
-/// Not a percentage, or more than `most`.
-pub(crate) fn percent(most: u8) -> impl FnOnce(&Node) -> Result<u8, Complaint> {
-    move |node| {
+pub(crate) fn percent(most: u8) -> Form<u8> {
+    let read = move |node: &Node| {
         let number = match &node.value {
             Value::Integer(number) => u8::try_from(*number).ok(),
             Value::String(text) => text.trim().strip_suffix('%').and_then(|n| n.parse().ok()),
@@ -86,19 +102,27 @@ pub(crate) fn percent(most: u8) -> impl FnOnce(&Node) -> Result<u8, Complaint> {
         number
             .filter(|number| *number <= most)
             .ok_or_else(|| out_of(&(0..=most), "%"))
-    }
+    };
+    Form::new(Kind::Percent { most }, read, u8::to_string)
 }
 
 /// `true` or `false`.
-///
-/// # Errors
-///
-/// Anything else.
-pub(crate) fn flag(node: &Node) -> Result<bool, Complaint> {
-    match &node.value {
-        Value::Boolean(flag) => Ok(*flag),
+pub(crate) fn flag() -> Form<bool> {
+    flag_of([false, true])
+}
+
+/// `true` or `false`, where these stand for something: for the second and the first of `meanings`.
+pub(crate) fn flag_of<T: Copy + PartialEq + 'static>(meanings: [T; 2]) -> Form<T> {
+    let [off, on] = meanings;
+    let read = move |node: &Node| match &node.value {
+        Value::Boolean(true) => Ok(on),
+        Value::Boolean(false) => Ok(off),
+        Value::String(text) if matches!(text.as_str(), "true" | "false") => {
+            Err(Complaint::new("this is a text", "write it without quotes"))
+        }
         value => Err(Complaint::kind(value, "true or false")),
-    }
+    };
+    Form::new(Kind::Flag, read, move |value| (*value == on).to_string())
 }
 
 /// A text.
@@ -115,22 +139,19 @@ pub(crate) fn text(node: &Node) -> Result<&str, Complaint> {
 
 /// A name that goes into a quoted string of a challenge or of its answer: one line, nothing in it
 /// to be escaped (RFC 3261 §25.1).
-///
-/// # Errors
-///
-/// Not such a text.
-pub(crate) fn name_text(node: &Node) -> Result<String, Complaint> {
-    match text(node)? {
+pub(crate) fn name_text(what: &'static str) -> Form<String> {
+    let read = |text: &str| match text {
         "" => Err(Complaint::new("empty", "leave the key out instead")),
         text => fit_name(text),
-    }
+    };
+    text_of(what, NAME_PATTERN, read, String::clone)
 }
 
 /// Checks such a name where it is not a value of its own.
 ///
 /// # Errors
 ///
-/// As [`name_text`].
+/// Not such a text.
 pub(crate) fn fit_name(text: &str) -> Result<String, Complaint> {
     if text.is_empty() {
         return Err(Complaint::new("empty", "a name has characters"));
@@ -145,11 +166,12 @@ pub(crate) fn fit_name(text: &str) -> Result<String, Complaint> {
 
 /// The path of a file. A relative one counts from the folder of the file it is written in, or on
 /// the command line from where midreg runs.
-///
-/// # Errors
-///
-/// Empty, or no text.
-pub(crate) fn path(node: &Node) -> Result<PathBuf, Complaint> {
+pub(crate) fn path(what: &'static str) -> Form<PathBuf> {
+    let kind = Kind::Text { what, pattern: "." };
+    Form::new(kind, read_path, |path| quoted(&path.display().to_string()))
+}
+
+fn read_path(node: &Node) -> Result<PathBuf, Complaint> {
     let text = text(node)?;
     if text.is_empty() {
         return Err(Complaint::new("empty", "the path of a file"));
@@ -163,46 +185,18 @@ pub(crate) fn path(node: &Node) -> Result<PathBuf, Complaint> {
 }
 
 /// A password. Complaints do not repeat it.
-///
-/// # Errors
-///
-/// Empty, or no text of one line.
-pub(crate) fn password(node: &Node) -> Result<String, Complaint> {
-    let text = text(node)?;
-    if text.is_empty() {
-        return Err(Complaint::new("empty", "a password has characters"));
-    }
-    if text.contains(char::is_control) {
-        return Err(Complaint::new("not one line", "a password is one line"));
-    }
-    Ok(text.to_owned())
-}
-
-/// One of several names.
-///
-/// # Errors
-///
-/// Another name, or no text at all.
-pub(crate) fn choice<T: Copy>(
-    choices: &'static [(&'static str, T)],
-) -> impl FnOnce(&Node) -> Result<T, Complaint> {
-    move |node| {
+pub(crate) fn password() -> Form<String> {
+    let read = |node: &Node| {
         let text = text(node)?;
-        choices
-            .iter()
-            .find(|(name, _)| *name == text)
-            .map(|(_, value)| *value)
-            .ok_or_else(|| {
-                let names: Vec<String> = choices
-                    .iter()
-                    .map(|(name, _)| format!("\"{name}\""))
-                    .collect();
-                Complaint::new(
-                    "not one of the choices",
-                    format!("choose from {}", names.join(", ")),
-                )
-            })
-    }
+        if text.is_empty() {
+            return Err(Complaint::new("empty", "a password has characters"));
+        }
+        if text.contains(char::is_control) {
+            return Err(Complaint::new("not one line", "a password is one line"));
+        }
+        Ok(text.to_owned())
+    };
+    Form::new(Kind::Secret { what: "password" }, read, String::clone)
 }
 
 fn out_of<N: std::fmt::Display>(range: &RangeInclusive<N>, unit: &str) -> Complaint {
@@ -235,6 +229,26 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
         rest = tail;
     }
     Some(sum)
+}
+
+/// The same the other way round.
+#[must_use]
+pub(crate) fn show_duration(duration: Duration) -> String {
+    let mut rest = duration.as_millis();
+    let mut text = String::new();
+    for unit in ["d", "h", "m", "s", "ms"] {
+        let Some(millis) = unit_millis(unit).map(u128::from) else {
+            continue;
+        };
+        if rest >= millis {
+            text += &format!("{}{unit}", rest / millis);
+            rest %= millis;
+        }
+    }
+    match text.is_empty() {
+        true => "0s".to_owned(),
+        false => text,
+    }
 }
 
 fn unit_millis(unit: &str) -> Option<u64> {
@@ -281,6 +295,11 @@ mod tests {
                 wanted.map(Duration::from_millis),
                 "{text:?}"
             );
+            if let Some(millis) = wanted {
+                let duration = Duration::from_millis(millis);
+                let shown = show_duration(duration);
+                assert_eq!(parse_duration(&shown), Some(duration), "{shown}");
+            }
         }
     }
 }

@@ -3,16 +3,12 @@
 use engine::policy::{DomainPolicy, Insertion, Mode};
 
 use super::Config;
+use super::form::Word;
 
 /// The name of a mode, as the file has it.
 #[must_use]
 pub fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Mirror => "mirror",
-        Mode::Contact => "contact",
-        Mode::Aor => "aor",
-        Mode::Standalone => "standalone",
-    }
+    mode.word()
 }
 
 /// What a mode means.

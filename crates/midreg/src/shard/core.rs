@@ -7,7 +7,10 @@
 use std::mem;
 use std::sync::Arc;
 
-use engine::{Datagram, Engine, Flow, Input, Mono, Now, Outbox, Output, Policy, TransportError};
+use engine::{
+    Datagram, Engine, Flow, Input, Mono, Now, Outbox, Output, Policy, ShardId, TransportError,
+    Voucher,
+};
 
 use super::ports::Ports;
 use super::report::{Report, Tally};
@@ -17,6 +20,15 @@ use crate::store::Store;
 /// Rounds in which refused destinations may lead to new messages before they are forgotten: more
 /// than there are main registrars to fail over to, in practice.
 const REFUSAL_ROUNDS: usize = 8;
+
+/// A request for another shard, which knows its devices as this one knows its sender.
+#[derive(Debug)]
+pub(super) struct Vouched {
+    pub(super) to: ShardId,
+    pub(super) flow: Flow,
+    pub(super) voucher: Voucher,
+    pub(super) bytes: Vec<u8>,
+}
 
 /// An engine with its outbox and its store.
 pub struct Core {
@@ -28,6 +40,8 @@ pub struct Core {
     items: Vec<Output>,
     /// Destinations that the network refused and the engine has not heard of.
     pub(super) refused: Vec<Flow>,
+    /// Requests that other shards have to take on.
+    pub(super) vouched: Vec<Vouched>,
     /// The present of the current batch.
     pub(super) now: Now,
     /// What is counted here.
@@ -47,6 +61,7 @@ impl Core {
             outbox: Outbox::new(),
             items: Vec::new(),
             refused: Vec::new(),
+            vouched: Vec::new(),
             now,
             tally: Tally::default(),
             drain: None,
@@ -63,6 +78,12 @@ impl Core {
     /// A datagram that this shard owns.
     pub(super) fn on_datagram(&mut self, flow: Flow, bytes: &[u8]) {
         let input = Input::Datagram(Datagram { bytes, flow });
+        self.engine.handle_input(self.now, input, &mut self.outbox);
+    }
+
+    /// A request for whose sender another shard vouches.
+    pub(super) fn on_vouched(&mut self, flow: Flow, voucher: Voucher, bytes: &[u8]) {
+        let input = Input::Vouched(Datagram { bytes, flow }, voucher);
         self.engine.handle_input(self.now, input, &mut self.outbox);
     }
 
@@ -141,6 +162,15 @@ impl Core {
                     }
                     Output::Persist(batch) => self.store.keep(batch),
                     Output::Event(event) => self.teller.tell(&event),
+                    Output::HandOver(request) => {
+                        let bytes = self.outbox.bytes.get(request.span).unwrap_or_default();
+                        self.vouched.push(Vouched {
+                            to: request.to,
+                            flow: request.flow,
+                            voucher: request.voucher,
+                            bytes: bytes.to_vec(),
+                        });
+                    }
                     Output::Reply(_) => debug_assert!(false, "nobody gives commands"),
                 }
             }

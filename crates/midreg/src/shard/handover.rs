@@ -6,9 +6,9 @@
 use std::mem;
 use std::sync::Arc;
 
-use engine::{Flow, Router, ShardId};
+use engine::{Flow, Policy, Router, ShardId};
 
-use super::core::is_response;
+use super::core::{Vouched, is_response};
 use super::mailbox::{Lane, Mailbox, Parcel, Posted};
 use super::report::Tally;
 
@@ -52,6 +52,18 @@ impl Handover {
             }
             None => false,
         }
+    }
+
+    /// Gathers a request whose devices another shard knows.
+    pub(super) fn gather_vouched(&mut self, request: &Vouched) {
+        if let Some(parcel) = self.requests.get_mut(usize::from(request.to.0)) {
+            parcel.add_vouched(request.flow, request.voucher, &request.bytes);
+        }
+    }
+
+    /// Follows new settings.
+    pub(super) fn follow(&mut self, policy: &Arc<Policy>) {
+        self.router.follow(Arc::clone(policy));
     }
 
     /// Posts what was gathered or held.

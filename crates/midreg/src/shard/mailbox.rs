@@ -13,7 +13,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use engine::{Flow, Policy, ShardId};
+use engine::{Flow, Policy, ShardId, Voucher};
 
 use super::report::Report;
 use crate::net::epoll::Bell;
@@ -41,7 +41,7 @@ pub enum Lane {
 #[derive(Debug, Default)]
 pub struct Parcel {
     bytes: Vec<u8>,
-    items: Vec<(Flow, Range<usize>)>,
+    items: Vec<(Flow, Option<Box<Voucher>>, Range<usize>)>,
 }
 
 /// An order to a shard.
@@ -92,9 +92,18 @@ struct Queue {
 impl Parcel {
     /// Adds a datagram.
     pub fn add(&mut self, flow: Flow, datagram: &[u8]) {
+        self.push(flow, None, datagram);
+    }
+
+    /// Adds a request for whose sender this shard vouches.
+    pub fn add_vouched(&mut self, flow: Flow, voucher: Voucher, datagram: &[u8]) {
+        self.push(flow, Some(Box::new(voucher)), datagram);
+    }
+
+    fn push(&mut self, flow: Flow, voucher: Option<Box<Voucher>>, datagram: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(datagram);
-        self.items.push((flow, start..self.bytes.len()));
+        self.items.push((flow, voucher, start..self.bytes.len()));
     }
 
     /// Whether there is nothing in it.
@@ -110,10 +119,11 @@ impl Parcel {
     }
 
     /// The datagrams, in the order they were added.
-    pub fn datagrams(&self) -> impl Iterator<Item = (Flow, &[u8])> {
-        self.items
-            .iter()
-            .filter_map(|(flow, span)| Some((*flow, self.bytes.get(span.clone())?)))
+    pub fn datagrams(&self) -> impl Iterator<Item = (Flow, Option<Voucher>, &[u8])> {
+        self.items.iter().filter_map(|(flow, voucher, span)| {
+            let voucher = voucher.as_deref().copied();
+            Some((*flow, voucher, self.bytes.get(span.clone())?))
+        })
     }
 
     /// Empties it, keeping the memory.
@@ -272,7 +282,7 @@ mod tests {
     fn texts(parcel: &Parcel) -> Vec<String> {
         parcel
             .datagrams()
-            .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
+            .map(|(_, _, bytes)| String::from_utf8_lossy(bytes).into_owned())
             .collect()
     }
 

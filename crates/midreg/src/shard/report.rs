@@ -67,6 +67,8 @@ fn add_counters(sum: &mut Counters, other: &Counters) {
         unchallenged,
         challenges,
         wrong_passwords,
+        calls,
+        summaries_replayed,
         expired,
     } = other;
     add_each(&mut sum.decisions, decisions);
@@ -78,6 +80,8 @@ fn add_counters(sum: &mut Counters, other: &Counters) {
     sum.unchallenged += unchallenged;
     sum.challenges += challenges;
     sum.wrong_passwords += wrong_passwords;
+    sum.calls += calls;
+    sum.summaries_replayed += summaries_replayed;
     sum.expired += expired;
 }
 
@@ -87,6 +91,7 @@ fn add_totals(sum: &mut Totals, other: &Totals) {
         bindings,
         conversations,
         asking,
+        forks,
         server_transactions,
         client_transactions,
         releases,
@@ -97,6 +102,7 @@ fn add_totals(sum: &mut Totals, other: &Totals) {
     sum.bindings += bindings;
     sum.conversations += conversations;
     sum.asking += asking;
+    sum.forks += forks;
     sum.server_transactions += server_transactions;
     sum.client_transactions += client_transactions;
     sum.releases += releases;

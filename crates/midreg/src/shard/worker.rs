@@ -110,7 +110,7 @@ impl Worker {
             }
             self.ready = ready;
             self.core.on_timeout();
-            self.core.settle(&mut self.ports);
+            self.settle();
             self.ports.watch(self.gate(), &self.epoll)?;
         }
         Ok(self.core.report())
@@ -161,7 +161,7 @@ impl Worker {
                 Ok(count) => {
                     self.core.now = self.clock.now();
                     self.on_batch(index, count);
-                    self.core.settle(&mut self.ports);
+                    self.settle();
                     if count < self.recv.slots() || self.gate() != self.ports.gate() {
                         return;
                     }
@@ -234,12 +234,14 @@ impl Worker {
             let Some(parcel) = own.next_parcel() else {
                 break;
             };
-            for (flow, bytes) in parcel.datagrams() {
-                if !self.core.turns_away(bytes) {
-                    self.core.on_datagram(flow, bytes);
+            for (flow, voucher, bytes) in parcel.datagrams() {
+                match voucher {
+                    _ if self.core.turns_away(bytes) => {}
+                    Some(voucher) => self.core.on_vouched(flow, voucher, bytes),
+                    None => self.core.on_datagram(flow, bytes),
                 }
             }
-            self.core.settle(&mut self.ports);
+            self.settle();
             own.give_back(parcel);
         }
         if own.has_parcels() {
@@ -255,9 +257,28 @@ impl Worker {
         }
     }
 
+    /// Does all that the last inputs led to, and hands over what is for others.
+    fn settle(&mut self) {
+        self.core.settle(&mut self.ports);
+        let Some(handover) = &mut self.handover else {
+            return;
+        };
+        if !self.core.vouched.is_empty() {
+            for request in self.core.vouched.drain(..) {
+                handover.gather_vouched(&request);
+            }
+            handover.post(&mut self.core.tally);
+        }
+    }
+
     fn on_order(&mut self, order: Control) {
         match order {
-            Control::Policy(policy) => self.core.on_policy(policy),
+            Control::Policy(policy) => {
+                if let Some(handover) = &mut self.handover {
+                    handover.follow(&policy);
+                }
+                self.core.on_policy(policy);
+            }
             Control::Refused(flow) => self.core.on_refused(flow),
             Control::Drain(until) => self.core.drain = Some(self.clock.at(until)),
             Control::Report(reply) => {

@@ -153,6 +153,7 @@ impl Bench {
                 Output::Persist(batch) => durable.push(batch.seq),
                 Output::Event(event) => self.events.push(event),
                 Output::Reply(_) => {}
+                Output::HandOver(_) => panic!("there is no other shard"),
             }
         }
         for seq in durable {

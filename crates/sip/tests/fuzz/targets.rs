@@ -216,10 +216,18 @@ pub(crate) fn peek(bytes: &[u8]) {
     };
     let first = |name| message.header(name).map(|header| header.value);
     let expected = match message.request() {
-        Some(line) => first(Name::To).map(|to| Peek::Request {
-            method: line.method,
-            request_uri: line.uri,
-            to,
+        Some(line) => first(Name::To).map(|to| {
+            let decides = |name| match line.method {
+                sip::Method::Register => &b""[..],
+                _ => first(name).unwrap_or_default(),
+            };
+            Peek::Request {
+                method: line.method,
+                request_uri: line.uri,
+                to,
+                from: decides(Name::From),
+                route: decides(Name::Route),
+            }
         }),
         None => first(Name::Via)
             .and_then(|via| Elements::of(via).next())

@@ -62,7 +62,7 @@ fn rfc_4320_no_early_100_no_other_1xx_no_408() {
     rig.respond(txn, 180, RINGING);
     assert_eq!(rig.sent(), [""; 0]);
     rig.pass(3500);
-    assert_eq!(rig.events, [TxnEvent::ServerOverdue { txn }]);
+    assert_eq!(rig.events, [TxnEvent::ServerOverdue { txn, owner: None }]);
     rig.respond(txn, 100, TRYING);
     rig.respond(txn, 180, RINGING);
     assert_eq!(rig.sent(), ["SIP/2.0 100 Trying"]);
@@ -82,8 +82,8 @@ fn an_unanswered_request_ends_with_the_clients_patience() {
     let txn = rig.serve(sip::Method::Register, "z9hG4bKa", udp(1, 5060));
     assert_eq!(rig.pass(32_000), [0; 0]);
     let expected = [
-        TxnEvent::ServerOverdue { txn },
-        TxnEvent::ServerTimeout { txn },
+        TxnEvent::ServerOverdue { txn, owner: None },
+        TxnEvent::ServerTimeout { txn, owner: None },
     ];
     assert_eq!(rig.events, expected);
     assert!(rig.is_empty());
@@ -157,7 +157,7 @@ fn a_refusal_without_ack_ends_at_timer_h() {
     rig.respond(txn, 486, REFUSAL);
     assert_eq!(rig.sent(), ["SIP/2.0 486 Busy Here"]);
     assert_eq!(rig.pass(32_000).len(), 10);
-    assert_eq!(rig.events, [TxnEvent::ServerTimeout { txn }]);
+    assert_eq!(rig.events, [TxnEvent::ServerTimeout { txn, owner: None }]);
     assert!(rig.is_empty());
 }
 

@@ -11,8 +11,8 @@ fn every_bad_value_is_told_with_its_place() {
     for (line, wanted) in [
         (
             "mode = \"mirrored\"",
-            "3:8: error: bad value for `mode` [\"mirrored\"] (not one of the choices); choose from \
-             \"contact\", \"mirror\", \"aor\", \"standalone\"",
+            "3:8: error: bad value for `mode` [\"mirrored\"] (not one of the choices); did you \
+             mean \"mirror\"? choose from \"contact\", \"mirror\", \"aor\", \"standalone\"",
         ),
         (
             "mode = 3",
@@ -224,6 +224,11 @@ fn every_bad_value_is_told_with_its_place() {
             "3:32: error: bad value for `upstream.definitive_rejects` [503] (not a reject)",
         ),
         (
+            "upstream.trusted = [\"10.0.0.5/8\"]",
+            "3:21: error: bad value for `upstream.trusted` [\"10.0.0.5/8\"] (an address within a \
+             network, not the network); \"10.0.0.0/8\" is that network",
+        ),
+        (
             "registration.min_expires = 0",
             "3:28: error: bad value for `registration.min_expires`",
         ),
@@ -290,14 +295,14 @@ fn bad_addresses_are_told_with_their_place() {
     let got = errors(text, &[]);
     assert_eq!(got.len(), 4, "{got:?}");
     for (line, wanted) in got.iter().zip([
+        "1:37: error: bad value for `upstream.servers`",
         "3:8: error: bad value for `listen.bind`",
         "4:1: error: `listen.bind` is missing",
         "5:13: error: bad value for `listen.advertise`",
-        "1:37: error: bad value for `upstream.servers`",
     ]) {
         assert!(line.starts_with(&format!("midreg.toml:{wanted}")), "{line}");
     }
-    assert!(got[0].contains("`tcp` is not in this version"));
+    assert!(got[1].contains("`tcp` is not in this version"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::spare;
 
 /// Things of type `T` under keys that stay valid until the thing is removed.
 #[derive(Debug)]
-pub(super) struct Slab<T> {
+pub(crate) struct Slab<T> {
     places: Vec<Place<T>>,
     /// Places to be used again, lowest first.
     vacant: BinaryHeap<Reverse<u32>>,
@@ -29,9 +29,24 @@ pub(super) struct Slab<T> {
 
 /// Address of one thing in a [`Slab`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(crate) struct Key {
     index: u32,
     number: u32,
+}
+
+impl Key {
+    /// In one number: the place in the upper half.
+    pub(crate) const fn pack(self) -> u64 {
+        (self.index as u64) << 32 | self.number as u64
+    }
+
+    /// Back from one number.
+    pub(crate) const fn unpack(packed: u64) -> Self {
+        Self {
+            index: (packed >> 32) as u32,
+            number: packed as u32,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -42,7 +57,7 @@ struct Place<T> {
 
 impl<T> Slab<T> {
     /// An empty slab.
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             places: Vec::new(),
             vacant: BinaryHeap::new(),
@@ -52,7 +67,7 @@ impl<T> Slab<T> {
     }
 
     /// Takes a thing in.
-    pub(super) fn insert(&mut self, thing: T) -> Key {
+    pub(crate) fn insert(&mut self, thing: T) -> Key {
         self.latest = self.latest.wrapping_add(1);
         self.len += 1;
         let number = self.latest;
@@ -74,20 +89,20 @@ impl<T> Slab<T> {
     }
 
     /// The thing under this key.
-    pub(super) fn get(&self, key: Key) -> Option<&T> {
+    pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let place = self.places.get(key.index as usize)?;
         place.thing.as_ref().filter(|_| place.number == key.number)
     }
 
     /// The thing under this key, to be changed.
-    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let place = self.places.get_mut(key.index as usize)?;
         let is = place.number == key.number;
         place.thing.as_mut().filter(|_| is)
     }
 
     /// Gives the thing back and vacates its place.
-    pub(super) fn remove(&mut self, key: Key) -> Option<T> {
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let place = self.places.get_mut(key.index as usize)?;
         if place.number != key.number {
             return None;
@@ -103,12 +118,12 @@ impl<T> Slab<T> {
     }
 
     /// How many things there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// All things with their keys.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         let places = self.places.iter().zip(0_u32..);
         places.filter_map(|(place, index)| {
             let number = place.number;

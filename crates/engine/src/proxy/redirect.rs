@@ -1,0 +1,56 @@
+//! A device's 3xx (RFC 3261 §16.7 step 4): where policy says so, the main registrar is asked for the
+//! addresses that it names. It knows who may call whom; we go to no foreign address ourselves.
+
+use sip::header::contact::Contact;
+use sip::{Message, Name, Uri};
+
+use crate::core::Core;
+use crate::ids::NodeId;
+use crate::limits;
+use crate::policy::Redirects;
+use crate::proxy::best::Origin;
+use crate::proxy::fork::Phase;
+use crate::proxy::forks::ForkId;
+use crate::proxy::next_hop;
+use crate::proxy::targets::{Group, Target, request_uri};
+
+/// Whether an answer was a 3xx that is followed: its addresses are tried next then, and the caller
+/// hears nothing of it.
+pub(super) fn follows(core: &mut Core, id: ForkId, branch: usize, message: &Message<'_>) -> bool {
+    let Some(fork) = core.forks.get(id) else {
+        return false;
+    };
+    let redirected = matches!(message.status(), Some(301 | 302 | 305));
+    let room = limits::BRANCHES.saturating_sub(fork.branches.len());
+    if !redirected || fork.redirects == Redirects::Pass || fork.phase != Phase::Open {
+        return false;
+    }
+    let Some((node, flow)) = next_hop::any(core) else {
+        return false;
+    };
+    let named = message.values(Name::Contact).filter_map(|value| {
+        let Ok(Contact::Addr(contact)) = Contact::parse(value) else {
+            return None;
+        };
+        let uri = Uri::parse(contact.addr.uri).ok()?;
+        // RFC 3261 §16.6 step 4: never from sips to less.
+        uri.is_sip().then(|| Target {
+            uri: request_uri(contact.addr.uri).into(),
+            route: Box::default(),
+            flow,
+            binding: None,
+            node,
+        })
+    });
+    let group: Group = named.take(room).collect();
+    debug_assert!(node != NodeId::NONE);
+    let Some(fork) = core.forks.get_mut(id) else {
+        return false;
+    };
+    if group.is_empty() {
+        return false;
+    }
+    fork.on_final(branch, message.status().unwrap_or(302), Origin::Local);
+    fork.plan.push_front(group);
+    true
+}
