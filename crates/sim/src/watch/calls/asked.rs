@@ -89,7 +89,7 @@ impl Calls {
             return;
         }
         let from = view.packet.from;
-        let question = (letter.key(), from);
+        let question = (letter.key(), from.ip());
         self.touched.insert(question.clone());
         let known = self.asked.get(&question);
         if known.is_some_and(|known| !known.is_forgotten(now)) {
@@ -135,7 +135,7 @@ impl Calls {
     /// We answered something.
     pub(super) fn answers(&mut self, view: View<'_>) -> Result<(), String> {
         let letter = view.letter;
-        let key = (letter.key(), view.packet.to);
+        let key = (letter.key(), view.packet.to.ip());
         let Some(asked) = self.asked.get_mut(&key) else {
             // Whoever does not ask for rport is answered where his Via says (RFC 3261 §18.2.2).
             let rport = letter.vias.first().is_some_and(|via| via.contains("rport"));
@@ -245,7 +245,7 @@ impl Calls {
     fn is_cancelled(&mut self, view: View<'_>) {
         let mut key = view.letter.key();
         "INVITE".clone_into(&mut key.method);
-        let key = (key, view.packet.from);
+        let key = (key, view.packet.from.ip());
         if let Some(asked) = self.asked.get_mut(&key)
             && asked.finals.is_empty()
         {

@@ -10,7 +10,7 @@ mod asked;
 mod branch;
 mod talk;
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::Mono;
@@ -46,9 +46,9 @@ pub(super) struct Calls {
     before_crash: BTreeSet<Key>,
 }
 
-/// A request that was asked of us: its transaction, and where it came from. A copy that comes from
-/// elsewhere, its NAT having changed its mind, is another.
-type Question = (Key, SocketAddr);
+/// A request that was asked of us: its transaction, and the host that it came from. A copy may come
+/// by another port.
+type Question = (Key, IpAddr);
 
 /// A message of calls that passes, and what can be seen.
 #[derive(Clone, Copy)]
@@ -188,16 +188,11 @@ fn addressed(
 fn question(sent: &Letter) -> Option<Question> {
     let via = sent.vias.get(1)?;
     let sent_by = via.split([' ', ';']).nth(1)?;
-    let sent_by: Option<SocketAddr> = sent_by.parse().ok();
     let ip = match param(via, "received") {
         Some(received) => received.parse().ok()?,
-        None => sent_by?.ip(),
+        None => sent_by.parse::<SocketAddr>().ok()?.ip(),
     };
-    let port = match param(via, "rport") {
-        Some(port) => port.parse().ok()?,
-        None => sent_by?.port(),
-    };
-    Some((sent.key_at(1), SocketAddr::new(ip, port)))
+    Some((sent.key_at(1), ip))
 }
 
 /// Whether an address is the main registrar's, whatever the port.

@@ -66,7 +66,7 @@ impl Calls {
                 && talk.callee.tag == letter.to_tag()
                 && talk.caller.tag == letter.from_tag()
         };
-        let Some(asked) = self.asked.get(&(letter.key(), view.packet.to)) else {
+        let Some(asked) = self.asked.get(&(letter.key(), view.packet.to.ip())) else {
             return;
         };
         let from_main = asked.caller.is_none();
@@ -104,7 +104,7 @@ impl Calls {
         let here = from.places(view);
         // Somebody else may have heard of the call; and who refuses an INVITE is acknowledged by us.
         let strange = !here.is_empty() && !here.contains(&view.packet.from);
-        let question = (letter.key(), view.packet.from);
+        let question = (letter.key(), view.packet.from.ip());
         let refused = letter.method == "ACK" && self.asked.contains_key(&question);
         if strange || refused {
             return;
