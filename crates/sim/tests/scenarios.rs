@@ -19,6 +19,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    aor_call_fork
     aor_dying
     aor_expiry
     aor_leaving
@@ -26,6 +27,7 @@ scenarios! {
     aor_star
     aor_two_devices
     aor_wrong_password
+    contact_call
     contact_changed_expires
     contact_dying
     contact_expiry
