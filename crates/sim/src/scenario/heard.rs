@@ -28,7 +28,7 @@ pub(super) fn agrees(packet: &Packet, line: &Message, names: &mut Names) -> Resu
         call(packet, line, names)?;
     }
     contacts(packet, line, names)?;
-    headers(packet, line)?;
+    headers(packet, line, names)?;
     challenge(packet, line, names)?;
     credentials(packet, line, names)
 }
@@ -193,12 +193,15 @@ fn contacts(packet: &Packet, line: &Message, names: &mut Names) -> Result<(), St
     Ok(())
 }
 
-fn headers(packet: &Packet, line: &Message) -> Result<(), String> {
+fn headers(packet: &Packet, line: &Message, names: &mut Names) -> Result<(), String> {
     for (word, name) in HEADERS {
         let came = packet.all(name).join(", ");
         match line.header(word) {
             None if !came.is_empty() => return Err(format!("it has {name}: {came}")),
             Some(_) if came.is_empty() => return Err(format!("it has no {name}")),
+            Some(told) if told.starts_with("<ours ") => {
+                names_uri(&came, &Contact::parse(told)?, names)?;
+            }
             Some(told) if told != ANYTHING && told != came => {
                 return Err(format!("its {name} is `{came}`, not `{told}`"));
             }

@@ -179,7 +179,11 @@ impl<'s> Player<'s> {
             _ => spoken::answer(&request, status, line, &mut self.names)?,
         };
         // A 2xx to INVITE may be followed by another.
-        if status >= 200 && line.of != Some("INVITE") {
+        let last = match line.of {
+            Some("INVITE") => status >= 300,
+            _ => status >= 200,
+        };
+        if last {
             let key = key_of(&request);
             self.asked.retain(|asked| key_of(asked) != key);
         }
