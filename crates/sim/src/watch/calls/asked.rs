@@ -15,6 +15,8 @@ use crate::call::letter::Key;
 /// else once it is answered, or given up (Timers F, J and L).
 const TIMER_I: u32 = 5;
 const TIMER_J: u32 = 32;
+/// Seconds longer, where it began a moment later.
+const GRACE: u32 = 4;
 
 /// A request that somebody sent us, and what became of it.
 #[derive(Debug)]
@@ -60,7 +62,7 @@ impl Asked {
             (_, "INVITE") if self.finals.is_empty() => return false,
             (Some(ended), "INVITE") if !accepted => (ended, TIMER_I),
             (Some(ended), _) => (ended, TIMER_J),
-            (None, _) => (self.at, TIMER_J),
+            (None, _) => (self.at, TIMER_J + GRACE),
         };
         refused || since.plus_seconds(life) <= now
     }
@@ -91,12 +93,12 @@ impl Calls {
         let from = view.packet.from;
         let question = (letter.key(), from.ip());
         self.touched.insert(question.clone());
+        if letter.method == "CANCEL" {
+            self.is_cancelled(view);
+        }
         let known = self.asked.get(&question);
         if known.is_some_and(|known| !known.is_forgotten(now)) {
             return;
-        }
-        if letter.method == "CANCEL" {
-            self.is_cancelled(view);
         }
         let addressed = match letter.is_in_dialog() {
             true => None,
