@@ -112,6 +112,8 @@ pub(crate) struct Branch {
     pub(crate) txn: Option<ClientTxn>,
     /// Whether names in its answers have to be put back.
     pub(crate) renamed: Renamed,
+    /// What is said for it when it cannot be reached.
+    pub(crate) absent: u16,
     /// How far it is.
     pub(crate) state: BranchState,
     /// Whether it is to be cancelled.

@@ -46,6 +46,7 @@ fn advance(fork: &mut Fork) -> usize {
         fork.branches.push(Branch {
             txn: None,
             renamed: Renamed::No,
+            absent: 480,
             state: BranchState::Calling,
             cancel: Cancel::Not,
         });
