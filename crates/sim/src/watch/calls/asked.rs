@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use std::collections::BTreeSet;
 
-use engine::Mono;
+use engine::{BindingId, Mono};
 use engine::policy::{ForkOrder, Outbound, Qualify};
 
 use super::talk::Device;
@@ -30,8 +30,8 @@ pub(super) struct Asked {
     at: Mono,
     /// When it was answered for good, or taken back.
     pub(super) ended: Option<Mono>,
-    /// Where those were whom it addressed when it came, by Contact and address.
-    addressed: Vec<(String, SocketAddr)>,
+    /// The bindings that it addressed when it came.
+    addressed: Vec<BindingId>,
     /// What we sent for it.
     pub(super) branches: Vec<Key>,
     /// How we answered it for good, and with which To-tag.
@@ -65,6 +65,12 @@ impl Asked {
             (None, _) => (self.at, TIMER_J + GRACE),
         };
         refused || since.plus_seconds(life) <= now
+    }
+
+    /// Whether its transaction may be over already.
+    pub(super) fn may_be_forgotten(&self, now: Mono) -> bool {
+        let open = self.ended.is_none() && self.request.method == "INVITE";
+        !open && self.at.plus_seconds(TIMER_J) <= now
     }
 
     /// Whether nobody is to be tried for it any more.
@@ -121,10 +127,7 @@ impl Calls {
                 by,
                 at: now,
                 ended: None,
-                addressed: addressed
-                    .into_iter()
-                    .map(|binding| (binding.contact, binding.remote))
-                    .collect(),
+                addressed: addressed.into_iter().map(|own| own.id).collect(),
                 branches: Vec::new(),
                 finals: Vec::new(),
                 heard: Vec::new(),
@@ -210,8 +213,7 @@ impl Calls {
             branches.any(|branch| branch.uri == contact && branch.to == remote)
         };
         let mut missed = bindings.iter().filter(|binding| {
-            let there = (binding.contact.clone(), binding.remote);
-            asked.addressed.contains(&there) && !tried(&binding.contact, binding.remote)
+            asked.addressed.contains(&binding.id) && !tried(&binding.contact, binding.remote)
         });
         match missed.next() {
             Some(binding) => Err(format!(
@@ -339,11 +341,8 @@ fn is_true(
     if asked.request.is_in_dialog() || asked.request.method == "CANCEL" {
         return Ok(());
     }
-    let there = bindings.iter().any(|binding| {
-        asked
-            .addressed
-            .contains(&(binding.contact.clone(), binding.remote))
-    });
+    let mut those = bindings.iter();
+    let there = those.any(|binding| asked.addressed.contains(&binding.id));
     let edge = sight.domain(&aor).calls.qualify == Qualify::Edge;
     match (status, asked.request.method.as_str()) {
         (200, "OPTIONS") if edge && bindings.is_empty() => {
