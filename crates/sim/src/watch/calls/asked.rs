@@ -3,8 +3,9 @@
 use core::net::SocketAddr;
 use std::collections::BTreeSet;
 
-use engine::{BindingId, Mono};
+use engine::command::BindingView;
 use engine::policy::{ForkOrder, Outbound, Qualify};
+use engine::{BindingId, Mono};
 
 use super::talk::Device;
 use super::{Calls, Question, Sight, View, addressed, is_over_due};
@@ -30,8 +31,8 @@ pub(super) struct Asked {
     at: Mono,
     /// When it was answered for good, or taken back.
     pub(super) ended: Option<Mono>,
-    /// The bindings that it addressed when it came.
-    addressed: Vec<BindingId>,
+    /// The bindings that it addressed when it came, each with its Contact and where it was.
+    addressed: Vec<(BindingId, String, SocketAddr)>,
     /// What we sent for it.
     pub(super) branches: Vec<Key>,
     /// How we answered it for good, and with which To-tag.
@@ -65,6 +66,12 @@ impl Asked {
             (None, _) => (self.at, TIMER_J + GRACE),
         };
         refused || since.plus_seconds(life) <= now
+    }
+
+    /// Whether it addressed a binding when it came, and that has stayed what and where it was.
+    fn was_addressed(&self, binding: &BindingView) -> bool {
+        let (id, contact, remote) = (binding.id, binding.contact.clone(), binding.remote);
+        self.addressed.contains(&(id, contact, remote))
     }
 
     /// Whether its transaction may be over already.
@@ -127,7 +134,10 @@ impl Calls {
                 by,
                 at: now,
                 ended: None,
-                addressed: addressed.into_iter().map(|own| own.id).collect(),
+                addressed: addressed
+                    .into_iter()
+                    .map(|own| (own.id, own.contact, own.remote))
+                    .collect(),
                 branches: Vec::new(),
                 finals: Vec::new(),
                 heard: Vec::new(),
@@ -213,7 +223,7 @@ impl Calls {
             branches.any(|branch| branch.uri == contact && branch.to == remote)
         };
         let mut missed = bindings.iter().filter(|binding| {
-            asked.addressed.contains(&binding.id) && !tried(&binding.contact, binding.remote)
+            asked.was_addressed(binding) && !tried(&binding.contact, binding.remote)
         });
         match missed.next() {
             Some(binding) => Err(format!(
@@ -342,7 +352,7 @@ fn is_true(
         return Ok(());
     }
     let mut those = bindings.iter();
-    let there = those.any(|binding| asked.addressed.contains(&binding.id));
+    let there = those.any(|binding| asked.was_addressed(binding));
     let edge = sight.domain(&aor).calls.qualify == Qualify::Edge;
     match (status, asked.request.method.as_str()) {
         (200, "OPTIONS") if edge && bindings.is_empty() => {
