@@ -28,6 +28,10 @@ pub(super) struct Asked {
     /// Who asked, as far as that is a device.
     pub(super) caller: Option<Device>,
     pub(super) by: By,
+    /// Whether it was asked before, so long ago that it may count as new.
+    again: bool,
+    /// Whether a device that asks may do so.
+    allowed: bool,
     at: Mono,
     /// When it was answered for good, or taken back.
     pub(super) ended: Option<Mono>,
@@ -106,12 +110,13 @@ impl Calls {
         let from = view.packet.from;
         let question = (letter.key(), from.ip());
         self.touched.insert(question.clone());
-        if letter.method == "CANCEL" {
-            self.is_cancelled(view);
-        }
         let known = self.asked.get(&question);
         if known.is_some_and(|known| !known.is_forgotten(now)) {
             return;
+        }
+        let again = known.is_some();
+        if letter.method == "CANCEL" {
+            self.is_cancelled(view);
         }
         let addressed = match letter.is_in_dialog() {
             true => None,
@@ -122,9 +127,10 @@ impl Calls {
             true => By::Main,
             false => By::Device,
         };
-        if letter.method == "INVITE" {
+        if letter.method == "INVITE" && !again {
             self.open.insert(question.clone());
         }
+        let allowed = may_ask(view, by);
         self.asked.insert(
             question,
             Asked {
@@ -132,6 +138,8 @@ impl Calls {
                 from,
                 caller: Device::at(view, from, None),
                 by,
+                again,
+                allowed,
                 at: now,
                 ended: None,
                 addressed: addressed
@@ -281,23 +289,24 @@ impl Asked {
     }
 
     /// Whether it may be sent on at all, by who asks.
-    pub(super) fn is_allowed(&self, sight: Sight<'_>, to_main: Where) -> bool {
-        let caller = self.request.caller();
-        let outbound = sight.domain(caller).calls.outbound;
-        let bindings = sight.rig.bindings(caller);
-        let registered = || {
-            let mut bindings = bindings.iter();
-            bindings.any(|binding| self.from.ip() == binding.remote.ip())
-        };
-        match (self.by, to_main) {
-            (By::Main, _) => true,
-            (By::Device, Where::Device) if !sight.rig.policy().upstream.servers.is_empty() => false,
-            (By::Device, _) => match outbound {
-                Outbound::Any => true,
-                Outbound::Registered => registered(),
-                Outbound::None => false,
-            },
+    pub(super) fn is_allowed(&self, sight: Sight<'_>, to: Where) -> bool {
+        let past_main = to == Where::Device && !sight.rig.policy().upstream.servers.is_empty();
+        match self.by {
+            By::Main => true,
+            By::Device => self.allowed && !past_main,
         }
+    }
+}
+
+/// Whether whoever asks may send requests through us.
+fn may_ask(view: View<'_>, by: By) -> bool {
+    let caller = view.letter.caller();
+    let mut bindings = view.sight.rig.bindings(caller).into_iter();
+    let from = view.packet.from.ip();
+    match (by, view.sight.domain(caller).calls.outbound) {
+        (By::Main, _) | (By::Device, Outbound::Any) => true,
+        (By::Device, Outbound::Registered) => bindings.any(|own| own.remote.ip() == from),
+        (By::Device, Outbound::None) => false,
     }
 }
 
@@ -348,14 +357,14 @@ fn is_true(
     let (By::Main, Some((aor, bindings))) = (asked.by, known) else {
         return Ok(());
     };
-    if asked.request.is_in_dialog() || asked.request.method == "CANCEL" {
+    if asked.request.is_in_dialog() || asked.request.method == "CANCEL" || asked.again {
         return Ok(());
     }
     let mut those = bindings.iter();
     let there = those.any(|binding| asked.was_addressed(binding));
     let edge = sight.domain(&aor).calls.qualify == Qualify::Edge;
     match (status, asked.request.method.as_str()) {
-        (200, "OPTIONS") if edge && bindings.is_empty() => {
+        (200, "OPTIONS") if edge && sight.rig.bindings(&aor).is_empty() => {
             Err(format!("{aor} is said to be there"))
         }
         (404 | 480, _) if there && asked.branches.is_empty() => {

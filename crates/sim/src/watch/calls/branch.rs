@@ -103,7 +103,8 @@ impl Calls {
         let Some(asked_key) = branch.asked.clone() else {
             return;
         };
-        let Some(asked) = self.asked.get_mut(&asked_key) else {
+        let asked = self.asked.get_mut(&asked_key);
+        let Some(asked) = asked.filter(|asked| asked.branches.contains(&key)) else {
             return;
         };
         self.touched.insert(asked_key.clone());

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 
 use engine::BindingId;
 use engine::command::BindingView;
+use engine::policy::FlowMatch;
 
 use super::{Calls, View, is_peer};
 use crate::call::Letter;
@@ -30,10 +31,18 @@ struct End {
 /// A device, as far as its bindings tell.
 #[derive(Clone, Debug)]
 pub(super) struct Device {
-    /// The bindings under which it may have been met, each with its AoR: some devices have several.
-    bindings: Vec<(String, BindingId)>,
+    /// The bindings under which it may have been met: some devices have several.
+    bindings: Vec<Met>,
     /// Where it was at first.
     at: SocketAddr,
+}
+
+/// A binding as it was when the call began.
+#[derive(Clone, Debug)]
+struct Met {
+    aor: String,
+    id: BindingId,
+    remote: SocketAddr,
 }
 
 /// Something that was said in a call and must have gone on when the instant is over.
@@ -171,16 +180,22 @@ impl Device {
         let mut bindings = Vec::new();
         for aor in view.aors {
             let own = view.sight.rig.bindings(aor).into_iter();
-            let own = own.filter(|own| own.remote == at);
+            // Where ports count for nothing, a device may call from another than it is bound at.
+            let ports = view.sight.domain(aor).registration.flow_match == FlowMatch::Exact;
+            let own = own.filter(|own| own.remote == at || !ports && own.remote.ip() == at.ip());
             bindings.extend(own.map(|own| (aor.clone(), own)));
         }
         let named = |(_, own): &(String, BindingView)| Some(own.contact.as_str()) == contact;
         if bindings.iter().any(named) {
             bindings.retain(named);
         }
-        let bindings = bindings.into_iter().map(|(aor, own)| (aor, own.id));
+        let met = |(aor, own): (String, BindingView)| Met {
+            aor,
+            id: own.id,
+            remote: own.remote,
+        };
         Some(Self {
-            bindings: bindings.collect(),
+            bindings: bindings.into_iter().map(met).collect(),
             at,
         })
     }
@@ -193,11 +208,14 @@ impl End {
             return Vec::new();
         };
         let mut places = Vec::new();
-        for (aor, id) in &device.bindings {
-            let bindings = view.sight.rig.bindings(aor);
-            let own = bindings.iter().find(|own| own.id == *id);
-            // Who is gone is met where he was.
-            places.push(own.map_or(device.at, |own| own.remote));
+        for met in &device.bindings {
+            let bindings = view.sight.rig.bindings(&met.aor).into_iter();
+            let mut own = bindings.filter(|own| own.id == met.id);
+            match own.next().filter(|own| own.remote != met.remote) {
+                Some(moved) => places.push(moved.remote),
+                // Who is gone is met where he was.
+                None => places.extend([met.remote, device.at]),
+            }
         }
         match places.is_empty() {
             true => vec![device.at],
