@@ -149,6 +149,7 @@ fn who_is_awaited_may_come_or_not() {
     fork.awaited = Some(Awaited {
         aor: AorHash(1),
         binding: None,
+        wording: Wording::Contact,
     });
     assert_eq!(fork.next(), Next::Wait);
     fork.pass_over();
