@@ -105,3 +105,28 @@ fn the_end_of_a_shared_lease_is_noticed() {
 fn a_shared_lease_renewed_for_one_only_is_noticed() {
     is_noticed(Defect::RenewOneOnly, Mode::Aor);
 }
+
+#[test]
+fn losers_that_ring_on_are_noticed() {
+    is_noticed(Defect::LosersRingOn, Mode::Aor);
+}
+
+#[test]
+fn the_first_answer_told_as_the_best_is_noticed() {
+    is_noticed(Defect::FirstIsBest, Mode::Aor);
+}
+
+#[test]
+fn a_swallowed_second_2xx_is_noticed() {
+    is_noticed(Defect::SwallowSecond, Mode::Aor);
+}
+
+#[test]
+fn tokens_that_anybody_may_address_are_noticed() {
+    is_noticed(Defect::TokensForAnybody, Mode::Contact);
+}
+
+#[test]
+fn a_dialog_that_stays_at_the_old_flow_is_noticed() {
+    is_noticed(Defect::DialogToOldFlow, Mode::Aor);
+}

@@ -61,7 +61,8 @@ impl Asked {
     /// Whether a copy of it counts as another request: its transaction is over (RFC 3261 §17.2), or
     /// it was refused without one (§8.2.7).
     fn is_forgotten(&self, now: Mono) -> bool {
-        let refused = self.branches.is_empty() && !self.finals.is_empty();
+        let refusals = self.finals.iter().any(|(status, _)| *status >= 300);
+        let refused = self.branches.is_empty() && refusals;
         let accepted = self.finals.iter().any(|(status, _)| *status < 300);
         let (since, life) = match (self.ended, self.request.method.as_str()) {
             (_, "INVITE") if self.finals.is_empty() => return false,

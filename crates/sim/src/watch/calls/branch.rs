@@ -22,7 +22,8 @@ pub(super) struct Branch {
     /// Who is asked, as far as that is a device.
     pub(super) callee: Option<Device>,
     provisional: bool,
-    is_final: bool,
+    /// Its first final answer; 0 for none.
+    ended: u16,
     cancelled: bool,
 }
 
@@ -48,7 +49,7 @@ impl Calls {
             uri: letter.uri().unwrap_or_default().to_owned(),
             callee: Device::at(view, view.packet.to, letter.uri()),
             provisional: false,
-            is_final: false,
+            ended: 0,
             cancelled: false,
         };
         if letter.vias.len() < 2 {
@@ -97,9 +98,15 @@ impl Calls {
             return;
         }
         let status = letter.status();
-        let again = branch.is_final;
+        // Who has refused says nothing more (RFC 3261 §17.1.1.2).
+        if branch.ended >= 300 {
+            return;
+        }
+        let again = branch.ended > 0;
         branch.provisional = true;
-        branch.is_final |= status >= 200;
+        if status >= 200 && !again {
+            branch.ended = status;
+        }
         let Some(asked_key) = branch.asked.clone() else {
             return;
         };
@@ -139,7 +146,7 @@ impl Calls {
             .branches
             .iter()
             .filter_map(|own| self.branches.get(own));
-        let mut ringing = branches.filter(|branch| branch.provisional && !branch.is_final);
+        let mut ringing = branches.filter(|branch| branch.provisional && branch.ended == 0);
         match ringing.find(|branch| !branch.cancelled) {
             Some(branch) => Err(format!("{} rings on, and all is over", branch.uri)),
             None => Ok(()),
@@ -159,7 +166,7 @@ impl Calls {
         match () {
             () if branch.to != to => Err(format!("CANCEL to {to}, which was asked nothing")),
             () if !branch.provisional => Err(format!("CANCEL to {to}, which has said nothing yet")),
-            () if first && branch.is_final => Err(format!("CANCEL to {to}, which has answered")),
+            () if first && branch.ended > 0 => Err(format!("CANCEL to {to}, which has answered")),
             () => Ok(()),
         }
     }
