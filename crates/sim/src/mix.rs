@@ -5,7 +5,7 @@ use core::fmt;
 use core::time::Duration;
 
 use engine::policy::{
-    Balance, ChallengePolicy, Credential, FlowMatch, Insertion, Mode, Overflow, Policy, TooBrief,
+    Balance, CallPolicy, ChallengePolicy, Credential, FlowMatch, Insertion, Mode, Overflow, Policy, TooBrief,
 };
 
 use crate::call::CallMix;
@@ -257,6 +257,14 @@ impl Mix {
             policy,
             calls,
         }
+    }
+
+    /// The same without calls.
+    #[must_use]
+    pub fn without_calls(mut self) -> Self {
+        self.calls = None;
+        self.policy.domain.calls = CallPolicy::default();
+        self
     }
 
     /// Whether this may go wrong.

@@ -22,6 +22,7 @@ scenarios! {
     aor_call_busy
     aor_call_cancelled
     aor_call_fork
+    aor_call_redirected
     aor_call_serial
     aor_call_serial_leaving
     aor_dying

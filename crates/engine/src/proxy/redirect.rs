@@ -42,15 +42,25 @@ pub(super) fn follows(core: &mut Core, id: ForkId, branch: usize, message: &Mess
             node,
         })
     });
-    let group: Group = named.take(room).collect();
+    let named: Group = named.take(room).collect();
     debug_assert!(node != NodeId::NONE);
     let Some(fork) = core.forks.get_mut(id) else {
         return false;
     };
-    if group.is_empty() {
+    if named.is_empty() {
         return false;
     }
+    // RFC 3261 §16.5: two devices may name the same address.
+    let mut group = Group::new();
+    for target in named {
+        if !fork.followed.contains(&target.uri) {
+            fork.followed.push(target.uri.clone());
+            group.push(target);
+        }
+    }
     fork.on_final(branch, message.status().unwrap_or(302), Origin::Local);
-    fork.plan.push_front(group);
+    if !group.is_empty() {
+        fork.plan.push_front(group);
+    }
     true
 }
