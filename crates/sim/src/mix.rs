@@ -5,7 +5,8 @@ use core::fmt;
 use core::time::Duration;
 
 use engine::policy::{
-    Balance, CallPolicy, ChallengePolicy, Credential, FlowMatch, Insertion, Mode, Overflow, Policy, TooBrief,
+    Balance, CallPolicy, ChallengePolicy, Credential, FlowMatch, Insertion, Mode, Overflow, Policy,
+    TooBrief,
 };
 
 use crate::call::CallMix;

@@ -115,9 +115,9 @@ fn call(packet: &Packet, line: &Message, names: &mut Names) -> Result<(), String
         return Ok(());
     };
     let uri = format!("<{uri}>");
-    let told = line.uri.iter();
-    told.map(|told| names_uri(&uri, told, names))
-        .collect::<Result<(), String>>()?;
+    if let Some(told) = &line.uri {
+        names_uri(&uri, told, names)?;
+    }
     let own = [
         ("Route", &letter.routes, &line.routes),
         ("Record-Route", &letter.record_routes, &line.record_routes),

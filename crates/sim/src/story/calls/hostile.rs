@@ -88,7 +88,7 @@ impl Stranger {
     }
 
     /// An answer to a request of midreg's that went to somebody else.
-    fn answer(&mut self, rng: &mut Rng) -> Option<Letter> {
+    fn answer(&self, rng: &mut Rng) -> Option<Letter> {
         let request = self.overheard.last()?;
         let status = [180, 200, 486, 603][rng.index(4)];
         let mut answer = request.response(status, "forged");

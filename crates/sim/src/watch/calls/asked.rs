@@ -189,7 +189,8 @@ impl Calls {
         }
         is_best(asked, status)?;
         asked.finals.push(told);
-        asked.ended.get_or_insert(view.sight.rig.now());
+        let now = view.sight.rig.now();
+        asked.ended = asked.ended.or(Some(now));
         let asked = &*asked;
         is_true(asked, status, view.sight, view.aors)?;
         if letter.method == "INVITE" && status < 300 {
@@ -221,7 +222,9 @@ impl Calls {
         };
         let refused = asked.finals.iter().any(|(status, _)| *status >= 300);
         let at_once = sight.domain(&aor).calls.fork != ForkOrder::Serial;
-        if !(at_once && !asked.is_over() || refused && !asked.is_over_early()) {
+        let now = at_once && !asked.is_over();
+        let in_the_end = refused && !asked.is_over_early();
+        if !now && !in_the_end {
             return Ok(());
         }
         let tried = |contact: &str, remote: SocketAddr| {

@@ -114,7 +114,7 @@ impl Calls {
             return Err(format!("a 2xx to {} from {tag} is lost", key.branch));
         }
         for pending in core::mem::take(&mut self.pending) {
-            pending.is_settled()?;
+            pending.verdict()?;
         }
         for key in core::mem::take(&mut self.touched) {
             self.reaches_everybody(&key, sight, aors)?;

@@ -55,7 +55,7 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn is_settled(self) -> Result<(), String> {
+    pub(super) fn verdict(self) -> Result<(), String> {
         match self.went || self.to.is_empty() {
             false => Err(format!(
                 "{} of {} does not reach {:?}",
