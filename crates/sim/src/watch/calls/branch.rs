@@ -3,12 +3,16 @@
 use core::net::SocketAddr;
 use std::collections::BTreeSet;
 
+use engine::Mono;
+
 use super::asked::{Asked, Where};
 use super::talk::Device;
 use super::{Calls, Question, View, is_peer, question};
 use crate::call::Letter;
 use crate::policy::US;
 
+/// Seconds that a request is tried for.
+const TIMER_B: u32 = 32;
 /// Seconds after the end of a call for which others may still answer it.
 const LATE: u32 = 30;
 
@@ -21,6 +25,7 @@ pub(super) struct Branch {
     pub(super) uri: String,
     /// Who is asked, as far as that is a device.
     pub(super) callee: Option<Device>,
+    at: Mono,
     provisional: bool,
     /// Its first final answer; 0 for none.
     ended: u16,
@@ -48,6 +53,7 @@ impl Calls {
             to: view.packet.to,
             uri: letter.uri().unwrap_or_default().to_owned(),
             callee: Device::at(view, view.packet.to, letter.uri()),
+            at: view.sight.rig.now(),
             provisional: false,
             ended: 0,
             cancelled: false,
@@ -98,8 +104,10 @@ impl Calls {
             return;
         }
         let status = letter.status();
-        // Who has refused says nothing more (RFC 3261 §17.1.1.2).
-        if branch.ended >= 300 {
+        // Who has refused says nothing more (RFC 3261 §17.1.1.2), and who speaks too late is not
+        // heard (Timer B).
+        let deaf = branch.at.plus_seconds(TIMER_B) <= view.sight.rig.now();
+        if branch.ended >= 300 || deaf && !branch.provisional {
             return;
         }
         let again = branch.ended > 0;
