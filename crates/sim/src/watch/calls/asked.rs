@@ -187,7 +187,10 @@ impl Calls {
         if letter.method == "INVITE" {
             is_only_answer(asked, status)?;
         }
-        is_best(asked, status)?;
+        // What was heard of the first copy does not count for one that came when that was over.
+        if !asked.may_be_forgotten(view.sight.rig.now()) {
+            is_best(asked, status)?;
+        }
         asked.finals.push(told);
         let now = view.sight.rig.now();
         asked.ended = asked.ended.or(Some(now));
