@@ -193,6 +193,7 @@ fn fork_of(
         challenges: Vec::new(),
         ring_time: chosen.calls.ring_time,
         redirects: chosen.calls.redirects,
+        followed: Vec::new(),
         breadth,
         awaited: chosen.awaited,
         timer: None,
