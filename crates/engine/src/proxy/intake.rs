@@ -246,7 +246,7 @@ fn device(
     };
     let aor = core.table.owner(id).and_then(|aor| core.table.record(aor));
     let calls = aor.map(|record| core.policy.of(&record.aor).calls.clone());
-    let plan = match binding.ends_at() > now.mono {
+    let plan = match binding.ends_at() > now.mono && core.is_reachable(binding) {
         true => Plan::from([smallvec![target(binding)]]),
         false => Plan::new(),
     };
@@ -271,8 +271,11 @@ fn all_of(core: &Core, now: Now, aor: AorHash, fame: Fame) -> Chosen {
         };
     };
     let calls = core.policy.of(&record.aor).calls.clone();
+    let reachable = record
+        .bindings()
+        .filter(|binding| core.is_reachable(binding));
     Chosen {
-        plan: targets::plan(record.bindings(), calls.fork, now.mono),
+        plan: targets::plan(reachable, calls.fork, now.mono),
         calls,
         ..Chosen::nobody(480)
     }
