@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use std::net::UdpSocket;
+
 use super::*;
 use crate::config::{Override, Typed, load};
 
@@ -189,7 +191,7 @@ fn what_devices_ask_never_leaves_from_the_address_of_our_own_requests() {
         address(&upstream),
         &["upstream.control_bind=udp://127.0.0.1:0"],
     );
-    let &[shared, control] = app.listeners() else {
+    let [shared, control] = app.listeners()[..] else {
         panic!("{:?}", app.listeners())
     };
     assert_ne!(shared, control);

@@ -8,11 +8,11 @@ use clap::{Args, ValueEnum};
 use engine::policy::{LimitPolicy, Mode};
 
 use super::FAILED;
-use super::run::stops;
+use super::run::signals;
 use crate::config::checked::MAX_WORKERS;
 use crate::config::parse_duration;
 use crate::demo::{self, DemoError, MAX_PHONES, Outcome, Style};
-use crate::net::epoll::Signals;
+use crate::net::epoll::Signal;
 
 /// Time between the refreshes of a phone: far shorter than in life, so that something is seen.
 const REFRESH: Duration = Duration::from_secs(2);
@@ -68,7 +68,7 @@ pub(super) fn demo(options: &Options) -> ExitCode {
 }
 
 fn show(options: &Options) -> Result<Outcome, DemoError> {
-    let stops = stops(Signals::take()?)?;
+    let stops = signals(&[Signal::Stop])?;
     let style = match options.json {
         true => Style::Json,
         false if io::stdout().is_terminal() => Style::Terminal,

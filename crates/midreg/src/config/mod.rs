@@ -49,7 +49,7 @@ use std::path::{Path, PathBuf};
 pub use checked::Config;
 pub use error::{Fault, Faults, Look};
 pub use listen::Listen;
-pub use logging::{LogConfig, LogFormat};
+pub use logging::{LogConfig, LogFormat, Redact};
 pub use record::Record;
 pub use set::Override;
 pub(crate) use value::parse_duration;

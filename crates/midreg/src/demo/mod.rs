@@ -73,14 +73,14 @@ pub enum DemoError {
     Start(StartError),
 }
 
-/// Runs until the time is over or `stop` says so, with a line per second on `out`.
+/// Runs until the time is over or `stop` says anything, with a line per second on `out`.
 ///
 /// # Errors
 ///
 /// See [`DemoError`].
-pub fn run(
+pub fn run<T>(
     options: &Options,
-    stop: &Receiver<()>,
+    stop: &Receiver<T>,
     out: &mut impl Write,
 ) -> Result<Outcome, DemoError> {
     let registrar = Registrar::start()?;
@@ -105,7 +105,8 @@ pub fn run(
             write!(out, "{}", table.fault(&fault))?;
         }
         out.flush()?;
-        if stopped != Err(RecvTimeoutError::Timeout) || started.elapsed() >= options.duration {
+        let is_told = !matches!(stopped, Err(RecvTimeoutError::Timeout));
+        if is_told || started.elapsed() >= options.duration {
             break;
         }
     }

@@ -12,6 +12,10 @@ use engine::{
     Voucher,
 };
 
+use sip::Method;
+use sip::header::name_addr::NameAddr;
+use sip::scan::{self, Peek};
+
 use super::ports::Ports;
 use super::report::{Report, Tally};
 use crate::log::Teller;
@@ -53,11 +57,11 @@ pub struct Core {
 impl Core {
     /// An engine around which nothing has happened yet.
     #[must_use]
-    pub fn new(engine: Engine, store: Box<dyn Store>, policy: Arc<Policy>, now: Now) -> Self {
+    pub fn new(engine: Engine, store: Box<dyn Store>, teller: Teller, now: Now) -> Self {
         Self {
             engine,
             store,
-            teller: Teller::new(policy),
+            teller,
             outbox: Outbox::new(),
             items: Vec::new(),
             refused: Vec::new(),
@@ -68,9 +72,11 @@ impl Core {
         }
     }
 
-    /// Whether a datagram comes too late to be dealt with: a request while draining.
+    /// Whether a datagram comes too late to be dealt with: a request while draining that would begin
+    /// something. It is not answered: repeated, it reaches whoever comes after us, while a 503 would
+    /// send its phone away.
     pub(super) fn turns_away(&mut self, bytes: &[u8]) -> bool {
-        let late = self.drain.is_some() && !is_response(bytes);
+        let late = self.drain.is_some() && begins_something(bytes);
         self.tally.drained += u64::from(late);
         late
     }
@@ -122,7 +128,7 @@ impl Core {
     /// Whether nothing is under way that somebody waits for.
     pub(super) fn is_idle(&self) -> bool {
         let totals = self.engine.totals();
-        totals.asking == 0 && totals.held_replies == 0
+        totals.asking == 0 && totals.held_replies == 0 && totals.forks == 0
     }
 
     /// Does all that the last inputs led to.
@@ -157,8 +163,8 @@ impl Core {
             for item in self.items.drain(..) {
                 match item {
                     Output::Transmit(message) => {
-                        let lined_up = ports.line_up(message);
-                        debug_assert!(lined_up, "a message by a listener that does not exist");
+                        // A transaction that was under way when its listener was closed.
+                        self.tally.unsent += u64::from(!ports.line_up(message));
                     }
                     Output::Persist(batch) => self.store.keep(batch),
                     Output::Event(event) => self.teller.tell(&event),
@@ -182,7 +188,63 @@ impl Core {
     }
 }
 
+/// Whether a datagram is a request of its own: none within a dialog (RFC 3261 §12.2: its To has a tag),
+/// and none about another request. What cannot be read begins nothing.
+fn begins_something(bytes: &[u8]) -> bool {
+    match scan::peek_route(bytes) {
+        Peek::Request {
+            method: Method::Ack | Method::Cancel,
+            ..
+        }
+        | Peek::Response { .. }
+        | Peek::Nothing => false,
+        Peek::Request { method, to, .. } => {
+            let tagged = NameAddr::parse(to).is_ok_and(|to| to.tag().is_some());
+            method == Method::Register || !tagged
+        }
+    }
+}
+
 /// Whether a datagram is a SIP response (RFC 3261 §7.2), told from its first bytes.
 pub(super) fn is_response(bytes: &[u8]) -> bool {
     bytes.starts_with(b"SIP/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: &str, to: &str) -> Vec<u8> {
+        let text = format!(
+            "{method} sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=z9hG4bK1\r\nFrom: <sip:d@e>;tag=f\r\n\
+             To: {to}\r\nCall-ID: g\r\nCSeq: 1 {method}\r\n\r\n"
+        );
+        text.into_bytes()
+    }
+
+    #[test]
+    fn only_what_begins_something_is_turned_away() {
+        let (new, known) = ("<sip:a@b>", "<sip:a@b>;tag=h");
+        for (method, to, begins) in [
+            ("REGISTER", new, true),
+            ("REGISTER", known, true),
+            ("INVITE", new, true),
+            ("INVITE", known, false),
+            ("MESSAGE", new, true),
+            ("OPTIONS", new, true),
+            ("BYE", known, false),
+            ("ACK", known, false),
+            ("ACK", new, false),
+            ("CANCEL", new, false),
+            ("UPDATE", known, false),
+        ] {
+            assert_eq!(
+                begins_something(&request(method, to)),
+                begins,
+                "{method} {to}"
+            );
+        }
+        assert!(!begins_something(b"SIP/2.0 200 OK\r\n\r\n"));
+        assert!(!begins_something(b"\r\n\r\n"));
+    }
 }

@@ -8,12 +8,13 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::net::UdpSocket;
 use std::ops::Range;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use engine::{Flow, Policy, ShardId, Voucher};
+use engine::{Flow, ListenerId, Policy, ShardId, Voucher};
 
 use super::report::Report;
 use crate::net::epoll::Bell;
@@ -49,6 +50,8 @@ pub struct Parcel {
 pub enum Control {
     /// New settings.
     Policy(Arc<Policy>),
+    /// The socket of a listener that the next settings name.
+    Open(ListenerId, UdpSocket),
     /// The network refused a destination; the datagram may have been any shard's.
     Refused(Flow),
     /// Tell how things stand.
@@ -258,8 +261,6 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-
-    use engine::ListenerId;
 
     use super::*;
 
