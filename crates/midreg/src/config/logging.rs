@@ -76,7 +76,7 @@ static OF_PART: [Key; Part::ALL.len()] = [
     },
     Key {
         name: Part::Net.name(),
-        doc: "Sockets.",
+        doc: "Sockets and their errors.",
         absent: THAT_OF_ALL,
         example: "\"warn\"",
     },

@@ -173,7 +173,10 @@ mod tests {
     use crate::config::{Override, Typed, load};
 
     fn config(urls: &[String]) -> Config {
-        let overrides = vec![Override::Listen(urls.to_vec())];
+        let overrides = vec![
+            Override::Listen(urls.to_vec()),
+            Override::Set("registration.accept=anybody".to_owned()),
+        ];
         let typed = Typed {
             file: None,
             overrides,
