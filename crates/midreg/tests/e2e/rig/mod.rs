@@ -13,6 +13,7 @@ mod process;
 mod program;
 mod reply;
 mod script;
+mod service;
 mod usrloc;
 mod wire;
 
@@ -23,6 +24,7 @@ pub(crate) use phone::Phone;
 pub(crate) use port::Port;
 pub(crate) use reply::Reply;
 pub(crate) use script::Script;
+pub(crate) use service::{Service, Told};
 pub(crate) use usrloc::Contact;
 
 use std::time::Duration;
