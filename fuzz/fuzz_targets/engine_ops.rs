@@ -3,6 +3,8 @@
 
 use bolero::{ValueGenerator, produce};
 
+#[path = "../../crates/engine/tests/fuzz/calls.rs"]
+mod calls;
 #[path = "../../crates/engine/tests/fuzz/ops.rs"]
 mod ops;
 

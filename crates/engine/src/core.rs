@@ -190,7 +190,9 @@ impl Core {
                 Op::Register(registration) => {
                     registration.pending = seq;
                     let (aor, binding) = (registration.aor_hash, registration.binding);
-                    if self.table.binding(binding).is_none() {
+                    let known = self.table.binding(binding);
+                    let call_id = registration.stamp.call_id;
+                    if known.is_none_or(|known| known.stamp.call_id != call_id) {
                         self.arrivals.push(Arrival { aor, binding });
                     }
                 }

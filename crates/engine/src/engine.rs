@@ -237,7 +237,7 @@ impl Engine {
                 registrar::on_silence(&mut self.core, now, id, out);
             }
             Purpose::Branch(fork, branch) => {
-                forking::on_silence(&mut self.core, now, (fork, branch), 408, out);
+                forking::on_silence(&mut self.core, now, (fork, branch), out);
             }
             Purpose::Probe(_) | Purpose::Nobody => {}
         }
@@ -253,7 +253,7 @@ impl Engine {
                 registrar::on_silence(&mut self.core, now, id, out);
             }
             Purpose::Branch(fork, branch) => {
-                forking::on_silence(&mut self.core, now, (fork, branch), 503, out);
+                forking::on_refused(&mut self.core, now, (fork, branch), out);
             }
             Purpose::Probe(_) | Purpose::Nobody => {}
         }

@@ -200,7 +200,8 @@ fn options_to_us_are_understood_or_refused() {
     assert_eq!(options(us, 70, "").status(), 200);
     assert_eq!(options(us, 0, "").status(), 200);
     assert_eq!(options("http://192.0.2.1", 70, "").status(), 416);
-    assert_eq!(options("tel:+123", 70, "").status(), 416);
+    // A number is the main registrar's to understand, but not for those who are not registered.
+    assert_eq!(options("tel:+123", 70, "").status(), 403);
     let answer = options(us, 70, "Require: path, foo\r\n");
     assert_eq!(answer.status(), 420);
     assert_eq!(answer.all("Unsupported"), ["foo"]);

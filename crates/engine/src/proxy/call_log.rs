@@ -126,9 +126,9 @@ impl CallLog {
         let Some(call) = self.call(number) else {
             return false;
         };
-        let first = call.rang_after.is_none() && call.answered_after.is_none();
-        call.rang_after.get_or_insert(call.age(now));
-        first
+        let (age, rang) = (call.age(now), call.rang_after.is_some());
+        call.rang_after.get_or_insert(age);
+        !rang && call.answered_after.is_none()
     }
 
     /// Somebody answered; whether he is the first.
@@ -136,9 +136,9 @@ impl CallLog {
         let Some(call) = self.call(number) else {
             return false;
         };
-        let first = call.answered_after.is_none();
-        call.answered_after.get_or_insert(call.age(now));
-        first
+        let (age, answered) = (call.age(now), call.answered_after.is_some());
+        call.answered_after.get_or_insert(age);
+        !answered
     }
 
     /// It came to nothing.

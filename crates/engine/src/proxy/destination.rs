@@ -83,6 +83,10 @@ pub(crate) fn of(
             _ => Err(UNKNOWN),
         };
     }
+    if uri.param(&core.policy.upstream.token_param).is_some() && is_ours(&core.policy, &uri) {
+        // Forged, but nobody is told so.
+        return Err(UNKNOWN);
+    }
     if uri.user.is_none() && is_ours(&core.policy, &uri) {
         return match request.method {
             Method::Options => Ok(Destination::Ourselves),

@@ -15,12 +15,13 @@ use smallvec::SmallVec;
 
 use crate::flow::Flow;
 use crate::ids::{AorHash, BindingId, NodeId, Slot};
+use crate::location::Binding;
 use crate::policy::Redirects;
 use crate::proxy::best::{self, Origin};
 use crate::proxy::call_log::CallNumber;
 use crate::proxy::outgoing::Renamed;
 use crate::proxy::route_token::RouteToken;
-use crate::proxy::targets::{Group, Plan};
+use crate::proxy::targets::{Group, Plan, Target};
 use crate::timers::TimerToken;
 use crate::txn::{ClientTxn, ServerTxn};
 
@@ -77,6 +78,31 @@ pub(crate) struct Awaited {
     pub(crate) aor: AorHash,
     /// The only one that counts, where one is meant.
     pub(crate) binding: Option<BindingId>,
+    /// What is to stand in the Request-URI.
+    pub(crate) wording: Wording,
+}
+
+/// What stands in the Request-URI of a request to a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wording {
+    /// Its Contact.
+    Contact,
+    /// What stands there: our Path led to it (RFC 3327).
+    AsSaid,
+}
+
+impl Wording {
+    /// The device of a binding as a target.
+    pub(crate) fn target(self, binding: &Binding) -> Target {
+        let target = Target::of(binding);
+        match self {
+            Self::Contact => target,
+            Self::AsSaid => Target {
+                uri: Box::default(),
+                ..target
+            },
+        }
+    }
 }
 
 /// How far a fork is.
@@ -112,6 +138,8 @@ pub(crate) struct Branch {
     pub(crate) txn: Option<ClientTxn>,
     /// Whether names in its answers have to be put back.
     pub(crate) renamed: Renamed,
+    /// What is said for it when it cannot be reached.
+    pub(crate) absent: u16,
     /// How far it is.
     pub(crate) state: BranchState,
     /// Whether it is to be cancelled.

@@ -80,16 +80,32 @@ fn seeded(core: &Core, id: ForkId, status: u16, accepted: bool, say: Say) -> Say
     }
 }
 
-/// A branch will not answer any more: nothing came, or the network refused.
+/// A branch has not answered in time.
 pub(crate) fn on_silence(
     core: &mut Core,
     now: Now,
     (id, branch): (ForkId, usize),
-    status: u16,
     out: &mut Outbox,
 ) {
     if let Some(fork) = core.forks.get_mut(id) {
-        fail(fork, branch, status);
+        fail(fork, branch, 408);
+        go_on(core, now, id, out);
+    }
+}
+
+/// The network refuses what goes to a branch (RFC 3261 §16.9).
+pub(crate) fn on_refused(
+    core: &mut Core,
+    now: Now,
+    (id, branch): (ForkId, usize),
+    out: &mut Outbox,
+) {
+    if let Some(fork) = core.forks.get_mut(id) {
+        let absent = fork
+            .branches
+            .get(branch)
+            .map_or(503, |branch| branch.absent);
+        fail(fork, branch, absent);
         go_on(core, now, id, out);
     }
 }
@@ -190,15 +206,11 @@ fn try_group(core: &mut Core, now: Now, id: ForkId, group: Group, out: &mut Outb
             share,
         };
         let branch = begin_branch(core, now, (id, number), target, (&policy, &way), out);
-        let failed = branch.txn.is_none();
-        let local = match target.node {
-            NodeId::NONE => 480,
-            _ => 503,
-        };
+        let (failed, absent) = (branch.txn.is_none(), branch.absent);
         if let Some(fork) = core.forks.get_mut(id) {
             fork.branches.push(branch);
             if failed {
-                fail(fork, number, local);
+                fail(fork, number, absent);
             }
         }
     }
@@ -224,6 +236,10 @@ fn begin_branch(
     let mut branch = Branch {
         txn: None,
         renamed: Renamed::No,
+        absent: match target.node {
+            NodeId::NONE => 480,
+            _ => 503,
+        },
         state: BranchState::Calling,
         cancel: Cancel::Not,
     };
@@ -349,8 +365,8 @@ fn conclude(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
         return;
     };
     let cancelled = fork.phase == Phase::Closed(Closing::Cancelled);
-    let best = fork.best.take();
     let local = fork.local_status();
+    let best = fork.best.take();
     let challenges = core::mem::take(&mut fork.challenges);
     let real = best.filter(|best| best.origin == Origin::Branch);
     let status = real.as_ref().map_or(local.0, |best| told(best.status));

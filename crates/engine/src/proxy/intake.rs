@@ -13,13 +13,13 @@ use crate::policy::CallPolicy;
 use crate::proxy::best::Origin;
 use crate::proxy::call_log::{Attempt, CallNumber};
 use crate::proxy::destination::{Destination, Fame};
-use crate::proxy::fork::{Awaited, Best, Fork, Phase, SenderSide};
+use crate::proxy::fork::{Awaited, Best, Fork, Phase, SenderSide, Wording};
 use crate::proxy::forking::{self, kind_of};
 use crate::proxy::loops::{LoopHash, breadth_of};
 use crate::proxy::outgoing::Renamed;
 use crate::proxy::party::Party;
 use crate::proxy::route_token::RouteToken;
-use crate::proxy::targets::{self, Plan, Target};
+use crate::proxy::targets::{self, Group, Plan, Target};
 use crate::proxy::{
     Arrival, Journey, Request, Voucher, messages_waiting, next_hop, opens_dialog, refuse, uri_of,
 };
@@ -140,7 +140,7 @@ fn fork_of(
         // Nobody rings: all of them are asked at once, as nothing may last longer than the
         // sender waits (RFC 4320).
         Method::Invite => chosen.plan,
-        _ => chosen.plan.into_iter().flatten().collect::<Plan1>().into(),
+        _ => together(chosen.plan),
     };
     let best = Best {
         status: chosen.absent,
@@ -169,30 +169,18 @@ fn fork_of(
 }
 
 /// All targets in one group.
-struct Plan1(targets::Group);
-
-impl FromIterator<Target> for Plan1 {
-    fn from_iter<I: IntoIterator<Item = Target>>(targets: I) -> Self {
-        Self(targets.into_iter().collect())
-    }
-}
-
-impl From<Plan1> for Plan {
-    fn from(all: Plan1) -> Self {
-        match all.0.is_empty() {
-            true => Self::new(),
-            false => Self::from([all.0]),
-        }
+fn together(plan: Plan) -> Plan {
+    let all: Group = plan.into_iter().flatten().collect();
+    match all.is_empty() {
+        true => Plan::new(),
+        false => Plan::from([all]),
     }
 }
 
 fn choose(core: &Core, now: Now, request: &Request<'_>, journey: &Journey<'_>) -> Chosen {
     match journey.destination {
-        Destination::Device(id) => device(core, now, id, Target::of),
-        Destination::DeviceAsSaid(id) => device(core, now, id, |binding| Target {
-            uri: Box::default(),
-            ..Target::of(binding)
-        }),
+        Destination::Device(id) => device(core, now, id, Wording::Contact),
+        Destination::DeviceAsSaid(id) => device(core, now, id, Wording::AsSaid),
         Destination::Aor(aor, fame) => all_of(core, now, aor, fame),
         Destination::Dialog(token) => Chosen {
             plan: in_dialog(core, &token),
@@ -228,16 +216,12 @@ pub(super) fn only_target(
 }
 
 /// One device, live, or just being registered.
-fn device(
-    core: &Core,
-    now: Now,
-    id: BindingId,
-    target: impl Fn(&crate::location::Binding) -> Target,
-) -> Chosen {
+fn device(core: &Core, now: Now, id: BindingId, wording: Wording) -> Chosen {
     let Some(binding) = core.table.binding(id) else {
         let awaited = core.conversations.claimant(id).map(|aor| Awaited {
             aor,
             binding: Some(id),
+            wording,
         });
         return Chosen {
             awaited,
@@ -247,7 +231,7 @@ fn device(
     let aor = core.table.owner(id).and_then(|aor| core.table.record(aor));
     let calls = aor.map(|record| core.policy.of(&record.aor).calls.clone());
     let plan = match binding.ends_at() > now.mono && core.is_reachable(binding) {
-        true => Plan::from([smallvec![target(binding)]]),
+        true => Plan::from([smallvec![wording.target(binding)]]),
         false => Plan::new(),
     };
     Chosen {
@@ -266,7 +250,11 @@ fn all_of(core: &Core, now: Now, aor: AorHash, fame: Fame) -> Chosen {
             _ => 480,
         };
         return Chosen {
-            awaited: asking.then_some(Awaited { aor, binding: None }),
+            awaited: asking.then_some(Awaited {
+                aor,
+                binding: None,
+                wording: Wording::Contact,
+            }),
             ..Chosen::nobody(absent)
         };
     };
@@ -289,7 +277,7 @@ fn in_dialog(core: &Core, token: &RouteToken) -> Plan {
         uri: Box::default(),
         // The dialog has a route set of its own.
         route: Box::default(),
-        flow: now_at.map_or(token.flow, |binding| binding.flow),
+        flow: now_at.map_or(token.flow, |binding| Target::of(binding).flow),
         binding: token.binding,
         node: NodeId::NONE,
     };
@@ -402,13 +390,14 @@ fn call_id_of<'a>(message: &Message<'a>) -> &'a [u8] {
 /// A device is there for which forks may be waiting (R1).
 pub(super) fn on_arrival(core: &mut Core, now: Now, arrival: Arrival, out: &mut Outbox) {
     for id in core.forks.waiting_for(arrival.aor) {
-        let wanted = core.forks.get(id).and_then(|fork| fork.awaited);
-        if wanted.is_none_or(|wanted| wanted.binding.is_some_and(|id| id != arrival.binding)) {
-            continue;
-        }
-        let Some(target) = core.table.binding(arrival.binding).map(Target::of) else {
+        let Some(wanted) = core.forks.get(id).and_then(|fork| fork.awaited) else {
             continue;
         };
+        let other = wanted.binding.is_some_and(|id| id != arrival.binding);
+        let Some(binding) = core.table.binding(arrival.binding).filter(|_| !other) else {
+            continue;
+        };
+        let target = wanted.wording.target(binding);
         core.forks.stop_waiting(id);
         let Some(fork) = core.forks.get_mut(id) else {
             continue;

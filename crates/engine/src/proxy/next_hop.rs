@@ -48,7 +48,7 @@ pub(crate) fn sender(core: &Core, flow: &Flow) -> NodeId {
     };
     let exact = at(&|address| address == flow.remote);
     let host = || at(&|address| address.ip() == flow.remote.ip());
-    match exact.or_else(host).or(servers.first()) {
+    match exact.or_else(host).or_else(|| servers.first()) {
         Some(server) => server.node(),
         // From a trusted network, and no server at all: anything but none.
         None => NodeId(1),

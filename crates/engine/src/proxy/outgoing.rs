@@ -41,6 +41,13 @@ pub(crate) enum Renamed {
     Yes,
 }
 
+/// Which way of routing the next hop knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Routing {
+    Loose,
+    Strict,
+}
+
 /// Appends the request.
 pub(crate) fn write(message: &Message<'_>, how: &Outgoing<'_, '_>, out: &mut Vec<u8>) -> Renamed {
     let mut patch = Patch::new(message);
@@ -92,7 +99,7 @@ fn routes(
         text.extend_from_slice(if text.is_empty() { b"Route: " } else { b", " });
         text.extend_from_slice(value);
     }
-    strict(&mut uri, text);
+    let strict = strict(&mut uri, text);
     if !text.is_empty() {
         text.extend_from_slice(b"\r\n");
     }
@@ -100,7 +107,8 @@ fn routes(
         .headers_named(Name::Route)
         .map(|header| header.value)
         .eq(how.itinerary.routes.iter().copied())
-        && how.target.route.is_empty();
+        && how.target.route.is_empty()
+        && strict == Routing::Loose;
     if !unchanged {
         let place = message.header(Name::Route).map(|header| header.line.start);
         let place = place.or_else(|| message.headers_named(Name::Via).last().map(|v| v.line.end));
@@ -119,16 +127,16 @@ fn routes(
 
 /// A first Route without `lr` is a strict router's (RFC 3261 §16.6 step 6): it finds itself in the
 /// Request-URI, and what stood there at the end of the Routes.
-fn strict(uri: &mut Vec<u8>, routes: &mut Vec<u8>) {
+fn strict(uri: &mut Vec<u8>, routes: &mut Vec<u8>) -> Routing {
     let Some(values) = routes.strip_prefix(b"Route: ") else {
-        return;
+        return Routing::Loose;
     };
     let mut elements = sip::header::list::Elements::of(values);
     let Some(Ok(first)) = elements.next().map(sip::header::route::Route::parse) else {
-        return;
+        return Routing::Loose;
     };
     if first.is_loose() {
-        return;
+        return Routing::Loose;
     }
     let next = first.uri.text.to_vec();
     let mut rest = b"Route: ".to_vec();
@@ -141,6 +149,7 @@ fn strict(uri: &mut Vec<u8>, routes: &mut Vec<u8>) {
     rest.push(b'>');
     *uri = next;
     *routes = rest;
+    Routing::Strict
 }
 
 /// Our Via on top; the one below learns where its request came from (RFC 3261 §18.2.1, RFC 3581

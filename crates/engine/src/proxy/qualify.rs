@@ -13,6 +13,7 @@ use crate::proxy::{Journey, Request, refuse};
 use crate::registrar::decision::Refusal;
 use crate::registrar::heading::Heading;
 use crate::registrar::reply;
+use crate::registrar::request::{Role, check_extensions};
 
 /// Whether a request is an OPTIONS that is answered here, and if so, answers it.
 pub(super) fn answers(
@@ -26,7 +27,8 @@ pub(super) fn answers(
     }
     let qualifies = journey.sender.party == Party::Upstream && is_first(request);
     let refusal = match journey.destination {
-        Destination::Ourselves => None,
+        // RFC 3261 §8.2.2.3: here we are the one who is asked.
+        Destination::Ourselves => check_extensions(request.message, Role::Registrar).err(),
         Destination::Device(id) | Destination::DeviceAsSaid(id) if qualifies => {
             let aor = core.table.owner(id).and_then(|aor| core.table.record(aor));
             if aor.is_some_and(|record| passes(core, &record.aor)) {

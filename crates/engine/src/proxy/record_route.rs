@@ -81,7 +81,7 @@ fn tokens(fork: &Fork, target: &Target) -> (RouteToken, RouteToken) {
         slot: target
             .binding
             .map(|binding| binding.slot)
-            .or(fork.slot())
+            .or_else(|| fork.slot())
             .unwrap_or(crate::ids::Slot(0)),
         binding: target.binding,
         flow: target.flow,

@@ -40,7 +40,11 @@ impl Target {
         Self {
             uri: request_uri(binding.contact.uri()).into(),
             route: binding.contact.path().into(),
-            flow: binding.flow,
+            // Who it is behind a proxy says nothing of the way to that.
+            flow: Flow {
+                origin: 0,
+                ..binding.flow
+            },
             binding: Some(binding.id),
             node: NodeId::NONE,
         }

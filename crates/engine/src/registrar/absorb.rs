@@ -8,6 +8,7 @@ use crate::core::Core;
 use crate::ids::BindingId;
 use crate::location::{Change, Op, Refresh};
 use crate::output::Outbox;
+use crate::proxy::Arrival;
 use crate::registrar::answer::{Delivery, answer};
 use crate::registrar::decide::{asked, want};
 use crate::registrar::request::{RegisterRequest, Wanted};
@@ -43,6 +44,11 @@ pub(super) fn renew(core: &mut Core, now: Now, refreshes: &[Refresh], out: &mut 
             continue;
         };
         let longer = refresh.granted > known.granted;
+        if known.stamp.call_id != refresh.stamp.call_id {
+            // It has begun anew, and the main registrar hears nothing of it (R20).
+            let (aor, binding) = (refresh.aor, refresh.binding);
+            core.arrivals.push(Arrival { aor, binding });
+        }
         let op = match longer && !core.gate.is_durable(known.pending) {
             true => Op::Register(Box::new(known.renewed(&record.aor, refresh))),
             false => Op::Refresh(*refresh),

@@ -3,6 +3,7 @@
 //!
 //! The same target runs under a coverage-guided fuzzer from the `fuzz` directory.
 
+mod calls;
 mod ops;
 
 use ops::Op;

@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use engine::command::{Command, Totals};
-use engine::policy::{Listener, Mode, Server, Side};
+use engine::policy::{ForkOrder, Listener, Mode, Outbound, Qualify, Redirects, Server, Side};
 use engine::{
     Datagram, Engine, EngineConfig, Flow, Input, ListenerId, Mono, Now, Outbox, Output, PersistSeq,
     Policy, ShardId, Transport, TransportError, Wall,
 };
+
+use crate::calls::{Call, Reaction, uris};
 
 const MAIN: &str = "127.0.0.2:5060";
 /// Things that happen in one life at most.
@@ -21,6 +23,10 @@ pub(crate) enum Op {
     Register(Register),
     /// The main registrar answers one of the requests it has.
     Answer(Answer),
+    /// Somebody sends another request.
+    Call(Call),
+    /// Somebody answers a request that was passed on to him.
+    React(Reaction),
     /// The store acknowledges, or fails to keep, its oldest batch.
     Store(bool),
     /// Time passes.
@@ -81,6 +87,10 @@ struct Life {
     now: Now,
     out: Outbox,
     asked: Vec<Vec<u8>>,
+    /// Requests that were passed on, and to whom.
+    passed: Vec<(Flow, Vec<u8>)>,
+    /// URIs that midreg has written.
+    known: Vec<String>,
     batches: VecDeque<PersistSeq>,
     nonces: u32,
 }
@@ -102,6 +112,8 @@ impl Life {
             now,
             out: Outbox::new(),
             asked: Vec::new(),
+            passed: Vec::new(),
+            known: Vec::new(),
             batches: VecDeque::new(),
             nonces: 0,
         }
@@ -115,6 +127,16 @@ impl Life {
                 self.arrive(&bytes, phone(register.phone));
             }
             Op::Answer(answer) => self.answer(answer),
+            Op::Call(call) => {
+                let flow = match call.upstream {
+                    true => Flow::udp(ListenerId(0), MAIN.parse().unwrap()),
+                    false => phone(call.phone),
+                };
+                let mut bytes = call.write(flow.remote, &self.known);
+                damage(&mut bytes, call.damage);
+                self.arrive(&bytes, flow);
+            }
+            Op::React(reaction) => self.react(reaction),
             Op::Store(kept) => self.store(*kept),
             Op::Wait(wait) => self.wait(wait.millis()),
             Op::Unreachable => {
@@ -143,6 +165,22 @@ impl Life {
             .map(|(_, bytes)| bytes.to_vec())
             .collect::<Vec<_>>();
         self.asked.extend(requests);
+        let passed = self
+            .out
+            .transmits()
+            .filter(|(_, bytes)| !bytes.starts_with(b"SIP/2.0") && !bytes.starts_with(b"REGISTER"));
+        let passed: Vec<_> = passed.map(|(flow, bytes)| (flow, bytes.to_vec())).collect();
+        self.passed.extend(passed);
+        let excess = self.passed.len().saturating_sub(16);
+        self.passed.drain(..excess);
+        let known: Vec<String> = self
+            .out
+            .transmits()
+            .flat_map(|(_, bytes)| uris(bytes))
+            .collect();
+        self.known.extend(known);
+        let excess = self.known.len().saturating_sub(16);
+        self.known.drain(..excess);
         let excess = self.asked.len().saturating_sub(16);
         self.asked.drain(..excess);
         for item in self.out.items.drain(..) {
@@ -166,6 +204,20 @@ impl Life {
         let mut bytes = answer.write(&request, self.nonces);
         damage(&mut bytes, answer.damage);
         self.arrive(&bytes, Flow::udp(ListenerId(0), MAIN.parse().unwrap()));
+    }
+
+    fn react(&mut self, reaction: &Reaction) {
+        if self.passed.is_empty() {
+            return;
+        }
+        let at = usize::from(reaction.which) % self.passed.len();
+        let (flow, request) = match reaction.again {
+            true => self.passed[at].clone(),
+            false => self.passed.remove(at),
+        };
+        let mut bytes = reaction.write(&request);
+        damage(&mut bytes, reaction.damage);
+        self.arrive(&bytes, flow);
     }
 
     fn store(&mut self, kept: bool) {
@@ -378,6 +430,16 @@ fn policy(choice: u8) -> Policy {
     policy.limits.bindings_per_aor = 1 + usize::from(choice % 4);
     if choice % 5 == 4 {
         policy.domain.mode = Mode::Mirror;
+    }
+    let calls = &mut policy.domain.calls;
+    calls.fork = [ForkOrder::ByQ, ForkOrder::Serial, ForkOrder::Parallel][usize::from(choice % 3)];
+    if choice % 2 == 1 {
+        calls.redirects = Redirects::Follow;
+        calls.qualify = Qualify::Pass;
+        calls.outbound = Outbound::Any;
+    }
+    if choice % 3 == 1 {
+        policy.domain.mode = Mode::Aor;
     }
     if choice % 2 == 1 {
         policy.limits.overflow = engine::policy::Overflow::ReplaceOldest;

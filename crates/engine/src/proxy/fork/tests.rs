@@ -46,6 +46,7 @@ fn advance(fork: &mut Fork) -> usize {
         fork.branches.push(Branch {
             txn: None,
             renamed: Renamed::No,
+            absent: 480,
             state: BranchState::Calling,
             cancel: Cancel::Not,
         });
@@ -148,6 +149,7 @@ fn who_is_awaited_may_come_or_not() {
     fork.awaited = Some(Awaited {
         aor: AorHash(1),
         binding: None,
+        wording: Wording::Contact,
     });
     assert_eq!(fork.next(), Next::Wait);
     fork.pass_over();
