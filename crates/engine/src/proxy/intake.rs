@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::ids::{AorHash, BindingId, NodeId};
 use crate::limits;
 use crate::output::{HandOver, Outbox, Output};
-use crate::policy::CallPolicy;
+use crate::policy::{CallPolicy, Side};
 use crate::proxy::best::Origin;
 use crate::proxy::call_log::{Attempt, CallNumber};
 use crate::proxy::destination::{Destination, Fame};
@@ -281,7 +281,10 @@ fn in_dialog(core: &Core, token: &RouteToken) -> Plan {
         binding: token.binding,
         node: NodeId::NONE,
     };
-    Plan::from([smallvec![target]])
+    match core.side(&target.flow) {
+        Side::Nobody => Plan::new(),
+        _ => Plan::from([smallvec![target]]),
+    }
 }
 
 fn upstream(core: &Core, node: NodeId, request: &Request<'_>, journey: &Journey<'_>) -> Chosen {

@@ -205,11 +205,11 @@ mod tests {
         let first = Listeners::default().prepare(&config(&[any(), any()]), 1);
         let first = first.expect("bound");
         assert_eq!(ids(&first), [0, 1]);
-        let now = first.listeners.clone();
+        let now = &first.listeners;
         // The first one goes, the second one stays, a third one comes.
         let wanted = config(&[any(), any()]);
         let same = now.prepare(&wanted, 1).expect("nothing to do");
-        assert_eq!((ids(&same), urls(&same.listeners)), (vec![], urls(&now)));
+        assert_eq!((ids(&same), urls(&same.listeners)), (vec![], urls(now)));
         let other = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 1);
         let other = format!("udp://{}", other.expect("bound").local);
         let moved = now
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(ids(&moved), [2]);
         let duties: Vec<Duty> = moved.listeners.all().map(|seat| seat.duty).collect();
         assert_eq!(duties, [Duty::Listen(1), Duty::None, Duty::Listen(0)]);
-        assert_eq!(urls(&moved.listeners), [other, urls(&now)[0].clone()]);
+        assert_eq!(urls(&moved.listeners), [other, urls(now)[0].clone()]);
     }
 
     #[test]
