@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use rustix::process::Signal;
 
-use crate::rig::{PROMPT, Phone, Port, Service, Told};
+use crate::rig::{Outcome, PROMPT, Phone, Port, Service};
 
 /// Exit codes, as `midreg --help` and docs/install.md tell them.
 const WELL: i32 = 0;
@@ -65,7 +65,7 @@ fn a_reload_is_told_from_its_beginning_to_its_end() {
     let midreg = Service::start(&good);
     let next = || midreg.next_words(PROMPT).expect("told");
 
-    assert_eq!(midreg.reload(&good), Told::Reloaded);
+    assert_eq!(midreg.reload(&good), Outcome::Reloaded);
     let (begun, over) = (next(), next());
     let (state, clock) = begun.split_once('\n').expect("two words");
     assert_eq!(state, "RELOADING=1");
@@ -77,7 +77,7 @@ fn a_reload_is_told_from_its_beginning_to_its_end() {
         "{over}"
     );
 
-    assert_eq!(midreg.reload("nonsense"), Told::Refused);
+    assert_eq!(midreg.reload("nonsense"), Outcome::Refused);
     let (begun, over) = (next(), next());
     assert!(begun.starts_with("RELOADING=1"), "{begun}");
     assert!(

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::rig::{Kamailio, Phone, Port, Service, Settings, Told};
+use crate::rig::{Kamailio, Outcome, Phone, Port, Service, Settings};
 
 fn file(port: &Port, kamailio: &Kamailio, log: &str) -> String {
     let upstream = kamailio.address();
@@ -33,7 +33,7 @@ fn form_and_depth_change_with_a_reload() {
     let debug = "format = \"json\"\nparts.register = \"debug\"";
     assert_eq!(
         midreg.reload(&file(&port, &kamailio, debug)),
-        Told::Reloaded
+        Outcome::Reloaded
     );
     Phone::of("bob").register(60, port.address());
 
@@ -115,11 +115,11 @@ fn secrets_are_never_written() {
     Phone::with_password("bob", "pw-guess").be_refused(60, port.address());
     assert_eq!(
         midreg.reload(&good.replace("= \"pw-alice\"", "= \"pw-alice")),
-        Told::Refused
+        Outcome::Refused
     );
     assert_eq!(
         midreg.reload(&good.replace("pw-alice", "pw-other")),
-        Told::Reloaded
+        Outcome::Reloaded
     );
     let secret = fs::read_to_string(midreg.path("midreg.secret")).expect("a secret");
 

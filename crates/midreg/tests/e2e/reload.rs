@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::rig::{Kamailio, Phone, Port, Script, Service, Settings, Told, Verdict};
+use crate::rig::{Kamailio, Outcome, Phone, Port, Script, Service, Settings, Verdict};
 
 use Verdict::{Authenticated, Challenged};
 
@@ -32,7 +32,7 @@ fn listeners_come_and_go_without_touching_the_others() {
 
     assert_eq!(
         midreg.reload(&standalone(&[&comes, &stays], "")),
-        Told::Reloaded
+        Outcome::Reloaded
     );
 
     assert!(
@@ -60,9 +60,9 @@ fn devices_of_a_listener_that_comes_back_are_known() {
     alice.register(60, goes.address());
 
     let one = before(kamailio.address(), "contact", &[&stays]);
-    assert_eq!(midreg.reload(&one), Told::Reloaded);
+    assert_eq!(midreg.reload(&one), Outcome::Reloaded);
     assert!(goes.is_free());
-    assert_eq!(midreg.reload(&both), Told::Reloaded);
+    assert_eq!(midreg.reload(&both), Outcome::Reloaded);
     assert!(!goes.is_free());
 
     refresh(&mut alice, goes.address());
@@ -82,7 +82,7 @@ fn settings_are_those_of_the_file_that_was_read_last() {
 
     assert_eq!(
         midreg.reload(&standalone(&[&port], "max_expires = 300")),
-        Told::Reloaded
+        Outcome::Reloaded
     );
 
     assert_eq!(granted(&mut alice), 300);
@@ -101,7 +101,7 @@ fn a_bad_file_changes_nothing() {
     let _holder = taken.swallow();
 
     let told = |file: &str, why: &str| {
-        assert_eq!(midreg.reload(file), Told::Refused, "{file}");
+        assert_eq!(midreg.reload(file), Outcome::Refused, "{file}");
         midreg.wait_for_line(why);
     };
     told("max_expires =", "midreg.toml:1:");
@@ -128,7 +128,7 @@ fn a_bad_file_changes_nothing() {
     assert_eq!(reply.contacts(), [(alice.uri(), 600)]);
     assert_eq!(
         midreg.reload(&standalone(&[&port], "max_expires = 300")),
-        Told::Reloaded
+        Outcome::Reloaded
     );
 }
 
@@ -149,7 +149,7 @@ fn leases_change_their_shape_with_the_mode_and_leave_no_ghosts() {
 
     assert_eq!(
         midreg.reload(&before(kamailio.address(), "aor", &[&port])),
-        Told::Reloaded
+        Outcome::Reloaded
     );
 
     // A refresh is absorbed as before, and the lease keeps its shape.
@@ -167,7 +167,7 @@ fn leases_change_their_shape_with_the_mode_and_leave_no_ghosts() {
 
     assert_eq!(
         midreg.reload(&before(kamailio.address(), "contact", &[&port])),
-        Told::Reloaded
+        Outcome::Reloaded
     );
 
     change(&mut desk, "0.6", port.address());
@@ -221,7 +221,7 @@ fn main_registrars_come_and_go() {
     let two = format!("\"sip:{}\", \"sip:{}\"", second.address(), first.address());
     let file = before(first.address(), "contact", &[&port]);
     let both = file.replace(&format!("\"sip:{}\"", first.address()), &two);
-    assert_eq!(midreg.reload(&both), Told::Reloaded);
+    assert_eq!(midreg.reload(&both), Outcome::Reloaded);
     refresh(&mut alice, port.address());
     assert_eq!(first.verdicts(), [Challenged, Authenticated]);
     let mut bob = Phone::of("bob");
@@ -234,7 +234,7 @@ fn main_registrars_come_and_go() {
     // The first one is taken off: what it holds is worth nothing any more.
     assert_eq!(
         midreg.reload(&before(second.address(), "contact", &[&port])),
-        Told::Reloaded
+        Outcome::Reloaded
     );
     alice.register(60, port.address());
     assert_eq!(second.contacts("alice").len(), 1);

@@ -24,7 +24,7 @@ pub(crate) use phone::Phone;
 pub(crate) use port::Port;
 pub(crate) use reply::Reply;
 pub(crate) use script::Script;
-pub(crate) use service::{Service, Told};
+pub(crate) use service::{Outcome, Service};
 pub(crate) use usrloc::Contact;
 
 use std::time::Duration;

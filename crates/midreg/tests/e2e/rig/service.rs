@@ -24,7 +24,7 @@ pub(crate) struct Service {
 
 /// How a reload ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Outcome {
     /// The new file is in force.
     Reloaded,
     /// The old one holds on.
@@ -63,13 +63,13 @@ impl Service {
     }
 
     /// Writes another file and has it read; tells how that went.
-    pub(crate) fn reload(&self, file: &str) -> Told {
+    pub(crate) fn reload(&self, file: &str) -> Outcome {
         let outcomes = |lines: &[String]| lines.iter().filter_map(|line| outcome(line)).collect();
-        let before: Vec<Told> = outcomes(&self.log());
+        let before: Vec<Outcome> = outcomes(&self.log());
         write(&self.directory, file);
         self.process.signal(Signal::HUP);
         self.process.wait_for("the reload", PROMPT, |lines| {
-            let now: Vec<Told> = outcomes(lines);
+            let now: Vec<Outcome> = outcomes(lines);
             now.get(before.len()).copied()
         })
     }
@@ -146,10 +146,10 @@ impl Port {
     }
 }
 
-fn outcome(line: &str) -> Option<Told> {
+fn outcome(line: &str) -> Option<Outcome> {
     match line {
-        line if line.contains("not reloaded: ") => Some(Told::Refused),
-        line if line.contains("reloaded") => Some(Told::Reloaded),
+        line if line.contains("not reloaded: ") => Some(Outcome::Refused),
+        line if line.contains("reloaded") => Some(Outcome::Reloaded),
         _ => None,
     }
 }
