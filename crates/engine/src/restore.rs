@@ -8,7 +8,7 @@
 use crate::clock::{Mono, Now, Seconds};
 use crate::core::Core;
 use crate::event::RemovalCause;
-use crate::ids::PersistSeq;
+use crate::ids::{BindingId, PersistSeq};
 use crate::location::{Binding, Change, Lease, Op};
 use crate::output::Outbox;
 
@@ -29,6 +29,7 @@ pub(crate) fn restore(
             _ => core.table.replay(change),
         }
     }
+    let behind = core.table.leap(|lease| leap(lease, now.mono));
     let entropy = &mut core.entropy;
     let dead = core.table.revive(|binding| {
         let spread = entropy.below(binding.granted / 10 + 1);
@@ -45,11 +46,28 @@ pub(crate) fn restore(
             .iter()
             .for_each(|binding| core.table.release(binding.id));
     }
+    let rows = behind.into_iter().filter_map(|id| row(core, id));
+    let rows: Vec<Change> = rows.collect();
+    if !rows.is_empty() {
+        core.commit(now, rows, out);
+    }
+}
+
+/// The row of a binding, to be written anew: should those that were ahead of it end, the next run will
+/// have only this to leap from.
+fn row(core: &Core, id: BindingId) -> Option<Change> {
+    let binding = core.table.binding(id)?;
+    let record = core.table.record(core.table.owner(id)?)?;
+    let registration = binding.as_registered(&record.aor, record.hash);
+    Some(Change::of(id, Op::Register(Box::new(registration))))
 }
 
 /// More than were used since the row was written, by this run's predecessor or by one that it knew
 /// nothing of: on a lease not even one is used in a millisecond.
 fn leap(lease: &Lease, now: Mono) -> u32 {
+    if !lease.terms.is_leased() {
+        return 0;
+    }
     let granted_at = lease
         .until
         .0
@@ -59,12 +77,9 @@ fn leap(lease: &Lease, now: Mono) -> u32 {
 }
 
 fn is_live(binding: &mut Binding, now: Mono, spread: Seconds) -> bool {
-    let lease = &mut binding.lease;
+    let lease = &binding.lease;
     if lease.until <= now {
         return false;
-    }
-    if lease.terms.is_leased() {
-        lease.cseq = lease.cseq.saturating_add(leap(lease, now));
     }
     let interval = now.plus_seconds(binding.granted.saturating_add(spread));
     binding.expires_at = match lease.terms.is_proxied() {

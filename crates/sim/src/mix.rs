@@ -262,6 +262,15 @@ impl Mix {
             && self.upstream.echo.is_zero()
             && !self.troubles.iter().any(|trouble| trouble.divides())
             && matches!(self.mode, Mode::Contact | Mode::Aor)
+            && !self.displaces()
+    }
+
+    /// Whether a stranger may put a phone out at a main registrar that holds one contact of an AoR, and
+    /// asks nobody for proof.
+    fn displaces(&self) -> bool {
+        self.main == Main::FreeSwitch(Keying::Single)
+            && self.challenges == Challenges::Never
+            && self.has(Trouble::Stranger)
     }
 
     /// Whether midreg may take back whatever it registered, and knows of all of it, so that nothing

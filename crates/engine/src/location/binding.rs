@@ -259,6 +259,11 @@ impl Binding {
         }
     }
 
+    /// Whether it was never bound here.
+    pub(crate) fn is_phantom(&self) -> bool {
+        self.granted == 0
+    }
+
     /// The batch that an answer listing this binding must wait for. One that the store has lost is
     /// listed without ado: whom it promises something is asked elsewhere.
     pub(crate) fn waits_for(&self) -> PersistSeq {

@@ -7,10 +7,11 @@
 //! # Invariants
 //! * A binding belongs to exactly one record, a record has at least one binding.
 //! * A binding is armed in the expiry wheel exactly once.
-//! * `bindings()` equals the sum over records, and over sources.
+//! * `bindings()` equals the sum over records, over sources, and over flows.
 
 mod binding;
 mod change;
+mod flows;
 mod growth;
 mod held;
 mod place;

@@ -1,8 +1,10 @@
 //! `Record`: all bindings of one AoR.
 
+use smallvec::SmallVec;
+
 use crate::event::Trace;
 use crate::ids::{AorHash, BindingId};
-use crate::location::binding::{Binding, TRACES};
+use crate::location::binding::{Binding, Lease, TRACES};
 use crate::location::change::Registration;
 use crate::location::held::Held;
 
@@ -43,6 +45,29 @@ impl Record {
 
     pub(super) fn binding_mut(&mut self, id: BindingId) -> Option<&mut Binding> {
         self.bindings_mut().find(|binding| binding.id == id)
+    }
+
+    /// Lets the CSeqs of its leases leap ahead, and where several bindings share one, to the same
+    /// number. Hands back those that were behind.
+    pub(super) fn leap(&mut self, by: &impl Fn(&Lease) -> u32) -> SmallVec<[BindingId; 2]> {
+        for binding in self.bindings_mut() {
+            binding.lease.cseq = binding.lease.cseq.saturating_add(by(&binding.lease));
+        }
+        if self.len() < 2 {
+            return SmallVec::new();
+        }
+        let leases = self.bindings().map(|binding| binding.lease);
+        let leases: SmallVec<[Lease; 4]> = leases.collect();
+        let mut behind = SmallVec::new();
+        for binding in self.bindings_mut() {
+            let shared = leases.iter().filter(|lease| lease.id == binding.lease.id);
+            let furthest = shared.map(|lease| lease.cseq).max().unwrap_or(0);
+            if binding.lease.cseq < furthest {
+                binding.lease.cseq = furthest;
+                behind.push(binding.id);
+            }
+        }
+        behind
     }
 
     /// Adds a binding, or replaces the one with its address, keeping the history.

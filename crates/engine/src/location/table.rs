@@ -6,9 +6,11 @@ use smallvec::SmallVec;
 
 use crate::clock::Mono;
 use crate::event::Trace;
+use crate::flow::Flow;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq, SLOTS, Slot};
 use crate::location::binding::{Binding, Lease};
 use crate::location::change::{Change, Op, Refresh, Registration};
+use crate::location::flows::Flows;
 use crate::location::place::{Place, Ref};
 use crate::location::record::Record;
 use crate::location::slot::SlotTable;
@@ -21,6 +23,7 @@ pub struct Table {
     slots: Vec<SlotTable>,
     wheel: Wheel,
     sources: Sources,
+    flows: Flows,
     records: usize,
     bindings: usize,
     reserved: usize,
@@ -37,6 +40,7 @@ impl Table {
             slots,
             wheel: Wheel::new(now),
             sources: Sources::new(source_key),
+            flows: Flows::new(source_key),
             records: 0,
             bindings: 0,
             reserved: 0,
@@ -52,6 +56,15 @@ impl Table {
     /// The bindings of an AoR, oldest first.
     pub fn bindings_of(&self, aor: AorHash) -> impl Iterator<Item = &Binding> {
         self.record(aor).into_iter().flat_map(Record::bindings)
+    }
+
+    /// A binding that this very flow was proved for.
+    pub fn at_flow(&self, flow: &Flow) -> Option<&Binding> {
+        let mut likely = self.flows.of(flow).filter_map(|place| {
+            let slot = self.slot(place.slot())?;
+            slot.at(place.slot(), place.index())
+        });
+        likely.find(|binding| binding.flow == *flow)
     }
 
     /// The bindings of an AoR that hang on a lease.
@@ -177,6 +190,14 @@ impl Table {
         }
     }
 
+    /// Lets the CSeqs of all leases leap ahead, once all of a former run has been replayed. Hands back
+    /// the bindings that were behind others of their lease.
+    pub(crate) fn leap(&mut self, by: impl Fn(&Lease) -> u32) -> Vec<BindingId> {
+        let slots = self.slots.iter_mut();
+        let records = slots.flat_map(|slot| slot.records_mut());
+        records.flat_map(|record| record.leap(&by)).collect()
+    }
+
     /// Changes every binding, once all of a former run has been replayed, and arms it anew. Hands
     /// back those of which `live` says no.
     pub(crate) fn revive(&mut self, mut live: impl FnMut(&mut Binding) -> bool) -> Vec<BindingId> {
@@ -271,10 +292,8 @@ impl Table {
     fn register(&mut self, registration: Registration) {
         let (id, aor) = (registration.binding, registration.aor_hash);
         let expires_at = registration.expires_at;
-        let source = registration.flow.remote.ip();
-        let old = self
-            .binding_of(aor, id)
-            .map(|binding| binding.flow.remote.ip());
+        let flow = registration.flow;
+        let old = self.binding_of(aor, id).map(|binding| binding.flow);
         let Some(slot) = self.slots.get_mut(usize::from(id.slot.0)) else {
             return;
         };
@@ -285,13 +304,17 @@ impl Table {
         }
         self.records += slot.len() - records;
         match old {
-            Some(address) => self.sources.uncount(address),
+            Some(old) => {
+                self.sources.uncount(old.remote.ip());
+                self.part_from(&old, id);
+            }
             None => {
                 self.bindings += 1;
                 self.reserved = self.reserved.saturating_sub(1);
             }
         }
-        self.sources.count(source);
+        self.sources.count(flow.remote.ip());
+        self.join_with(&flow, id);
         // A shorter promise than the armed one must be seen in time; a longer one is found then.
         self.disarm(id);
         self.link(id, expires_at);
@@ -308,8 +331,24 @@ impl Table {
         binding.expires_at = refresh.expires_at;
         let old = core::mem::replace(&mut binding.flow, refresh.flow);
         debug_assert_eq!(old.remote.ip(), refresh.flow.remote.ip());
+        if old.remote != refresh.flow.remote || old.connection != refresh.flow.connection {
+            self.part_from(&old, refresh.binding);
+            self.join_with(&refresh.flow, refresh.binding);
+        }
         if shortened {
             self.rearm(refresh.binding, refresh.expires_at);
+        }
+    }
+
+    fn join_with(&mut self, flow: &Flow, id: BindingId) {
+        if let Some(place) = Ref::new(id.slot, id.index) {
+            self.flows.add(flow, place);
+        }
+    }
+
+    fn part_from(&mut self, flow: &Flow, id: BindingId) {
+        if let Some(place) = Ref::new(id.slot, id.index) {
+            self.flows.remove(flow, place);
         }
     }
 
@@ -346,6 +385,7 @@ impl Table {
         self.bindings = self.bindings.saturating_sub(1);
         self.reserved += 1;
         self.sources.uncount(binding.flow.remote.ip());
+        self.part_from(&binding.flow, id);
         Some(binding)
     }
 
@@ -427,6 +467,7 @@ impl Table {
             self.bindings,
             "sources are miscounted"
         );
+        assert_eq!(self.flows.len(), self.bindings, "flows are miscounted");
     }
 
     /// Places that are reserved for registrations under way or leases being given back.

@@ -137,7 +137,7 @@ fn by_name(
         return match sender.party {
             Party::Upstream => Ok(all_of(core, &aor)),
             // The shard that knows the sender has looked at that.
-            _ if request.vouched.is_some() => Ok(all_of(core, &aor)),
+            _ if request.vouched().is_some() => Ok(all_of(core, &aor)),
             _ => outbound(core, sender).map(|_| all_of(core, &aor)),
         };
     }

@@ -6,7 +6,7 @@ use smallvec::smallvec;
 use crate::clock::Now;
 use crate::core::{Armed, Core};
 use crate::event::Event;
-use crate::ids::{AorHash, BindingId, NodeId};
+use crate::ids::{AorHash, BindingId, NodeId, ShardId};
 use crate::limits;
 use crate::output::{HandOver, Outbox, Output};
 use crate::policy::{CallPolicy, Side};
@@ -21,7 +21,8 @@ use crate::proxy::party::Party;
 use crate::proxy::route_token::RouteToken;
 use crate::proxy::targets::{self, Group, Plan, Target};
 use crate::proxy::{
-    Arrival, Journey, Request, Voucher, messages_waiting, next_hop, opens_dialog, refuse, uri_of,
+    Arrival, Journey, Request, Voucher, Word, messages_waiting, next_hop, opens_dialog, refuse,
+    uri_of,
 };
 use crate::registrar::decision::{Refusal, RefusalHeader};
 use crate::registrar::heading::Heading;
@@ -49,18 +50,43 @@ pub(super) fn hand_over(
         _ => return false,
     };
     let to = slot.shard(core.shards);
-    if to == core.shard || request.vouched.is_some() {
+    if to == core.shard || request.vouched().is_some() {
         return false;
     }
+    give(
+        request,
+        to,
+        Word::Known(sender_token(core, request, journey)),
+        out,
+    );
+    true
+}
+
+/// Whether another shard is to look whether it knows the sender: a device that speaks under another
+/// name than it registered may be any shard's.
+pub(super) fn ask_around(core: &Core, request: &Request<'_>, out: &mut Outbox) -> bool {
+    let asked = match request.word {
+        None => 1,
+        Some(Word::Unknown(asked)) => asked + 1,
+        Some(Word::Known(_)) => return false,
+    };
+    if asked >= core.shards {
+        return false;
+    }
+    let next = ShardId((core.shard.0 + 1) % core.shards);
+    give(request, next, Word::Unknown(asked), out);
+    true
+}
+
+fn give(request: &Request<'_>, to: ShardId, word: Word, out: &mut Outbox) {
     let start = out.bytes.len();
     out.bytes.extend_from_slice(request.message.bytes());
     out.items.push(Output::HandOver(HandOver {
         to,
         flow: request.flow,
-        voucher: Voucher(sender_token(core, request, journey)),
+        voucher: Voucher(word),
         span: start..out.bytes.len(),
     }));
-    true
 }
 
 /// Begins a fork for a request.
@@ -328,7 +354,7 @@ fn sender_side(core: &Core, request: &Request<'_>, journey: &Journey<'_>) -> Sen
 
 /// What our Record-Route says of a device that sends a request.
 fn sender_token(core: &Core, request: &Request<'_>, journey: &Journey<'_>) -> RouteToken {
-    if let Some(Voucher(token)) = request.vouched {
+    if let Some(token) = request.vouched() {
         return token;
     }
     let binding = match journey.sender.party {

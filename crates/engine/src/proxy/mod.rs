@@ -60,13 +60,22 @@ struct Request<'a> {
     method: Method,
     flow: Flow,
     key: ServerKey,
-    /// The device that another shard vouches for, because it knows it and we don't.
-    vouched: Option<Voucher>,
+    /// What another shard has to tell.
+    word: Option<Word>,
 }
 
-/// A device that one shard vouches for to another.
+/// What one shard tells another of the sender of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Voucher(pub(crate) RouteToken);
+pub struct Voucher(Word);
+
+/// What there is to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    /// It is this device.
+    Known(RouteToken),
+    /// So many shards do not know it.
+    Unknown(u8),
+}
 
 /// Where a request goes, and for whom.
 #[derive(Debug)]
@@ -74,6 +83,16 @@ struct Journey<'a> {
     itinerary: Itinerary<'a>,
     sender: Sender,
     destination: Destination,
+}
+
+impl Request<'_> {
+    /// The device that another shard vouches for.
+    const fn vouched(&self) -> Option<RouteToken> {
+        match self.word {
+            Some(Word::Known(token)) => Some(token),
+            _ => None,
+        }
+    }
 }
 
 /// A device has just been registered, or has begun anew.
@@ -91,7 +110,7 @@ pub(crate) fn on_request(
     now: Now,
     message: &Message<'_>,
     (method, flow): (Method, Flow),
-    vouched: Option<Voucher>,
+    voucher: Option<Voucher>,
     out: &mut Outbox,
 ) {
     let mut flow = flow;
@@ -107,7 +126,7 @@ pub(crate) fn on_request(
         method,
         flow,
         key,
-        vouched,
+        word: voucher.map(|Voucher(word)| word),
     };
     match core.txns.match_request(now, key, method, out) {
         RequestMatch::Absorbed => core.counters.retransmissions += 1,
@@ -124,6 +143,7 @@ pub(crate) fn on_request(
 fn set_out(core: &mut Core, now: Now, request: &Request<'_>, out: &mut Outbox) {
     let journey = match plan(core, request) {
         Ok(journey) => journey,
+        Err(refusal) if refusal.status == 403 && intake::ask_around(core, request, out) => return,
         Err(refusal) if request.method == Method::Ack => {
             // RFC 3261 §17: an ACK is never answered.
             debug_assert!(refusal.status >= 300);
@@ -160,7 +180,7 @@ fn plan<'a>(core: &Core, request: &Request<'a>) -> Result<Journey<'a>, Refusal> 
         return Err(Refusal::new(416, "Unsupported URI Scheme"));
     }
     let mut sender = Sender::of(core, request.message, &request.flow);
-    if let Some(Voucher(token)) = request.vouched {
+    if let Some(Word::Known(token)) = request.word {
         sender.party = token.binding.map_or(Party::Stranger, Party::Device);
     }
     let destination = destination::of(core, &itinerary, &sender, request)?;

@@ -22,12 +22,13 @@ pub(crate) enum Party {
     Stranger,
 }
 
-/// Who sent a request, and in whose name.
+/// Who sent a request, and for which AoR.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     /// Who sent it.
     pub(crate) party: Party,
-    /// The AoR of its From, canonical; empty where that is no SIP URI.
+    /// The AoR that the device is registered for, else that of the From, canonical; empty where that
+    /// is no SIP URI.
     pub(crate) aor: AorBuf,
     /// Its keyed hash.
     pub(crate) hash: AorHash,
@@ -56,15 +57,43 @@ impl Sender {
             true => FlowMatch::Exact,
             false => core.policy.of(&aor).registration.flow_match,
         };
-        let device = core
+        let own = core
             .table
             .bindings_of(hash)
             .find(|binding| flows_match(flow, &binding.flow, rule));
-        let party = match device {
-            Some(binding) if side != Side::Upstream => Party::Device(binding.id),
-            _ if upstream => Party::Upstream,
-            _ => Party::Stranger,
-        };
-        Self { party, aor, hash }
+        match own {
+            Some(binding) if side != Side::Upstream => Self {
+                party: Party::Device(binding.id),
+                aor,
+                hash,
+            },
+            _ if upstream => Self {
+                party: Party::Upstream,
+                aor,
+                hash,
+            },
+            _ => Self::under_another_name(core, flow, (aor, hash)),
+        }
+    }
+
+    /// A device may speak under another name than it registered: with no name at all (RFC 3323), or
+    /// for somebody else, as far as the main registrar lets it.
+    fn under_another_name(core: &Core, flow: &Flow, (aor, hash): (AorBuf, AorHash)) -> Self {
+        let owner = core.table.at_flow(flow).and_then(|binding| {
+            let owner = core.table.owner(binding.id)?;
+            Some((binding.id, core.table.record(owner)?))
+        });
+        match owner {
+            Some((id, record)) => Self {
+                party: Party::Device(id),
+                aor: record.aor.iter().copied().collect(),
+                hash: record.hash,
+            },
+            None => Self {
+                party: Party::Stranger,
+                aor,
+                hash,
+            },
+        }
     }
 }

@@ -19,10 +19,11 @@ use crate::registrar::conversation::{Asking, Claim, ConversationId, Evidence, Ho
 use crate::registrar::decide::flows_match;
 use crate::registrar::decision::{ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::forward::{disown, give_up, is_of, reread};
-use crate::registrar::granting::{Plan, apply, lease, registration, share};
+use crate::registrar::granting::{Plan, apply, keep, lease, registration, share};
+use crate::registrar::order::Order;
 use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::{
-    devices_of, forward, proof, quota, release, remove, reply, settlement, siblings,
+    devices_of, doubles, forward, proof, quota, release, remove, reply, settlement, siblings,
 };
 
 /// What a 2xx is about, gathered for the steps below.
@@ -96,11 +97,13 @@ pub(super) fn on_accepted(
     confirm(core, now, &verdict, seq, out);
 }
 
-/// R8: an acceptance of what its device has taken back meanwhile.
+/// R8: an acceptance of what its device has taken back meanwhile. A `Contact: *` is in nobody's way:
+/// it took back more.
 fn overtaken(core: &Core, now: Now, verdict: &Verdict<'_, '_>) -> Option<Refusal> {
     let request = verdict.request;
     let stones = &core.tombstones;
     let left = !verdict.asking.terms.is_proxied()
+        && !matches!(request.wish, Wish::RemoveAll)
         && !core.seeded.is(Defect::IgnoreTombstone)
         && stones.is_overtaken(now.mono, request.aor_hash, request.stamp);
     left.then(|| Refusal {
@@ -123,12 +126,8 @@ fn untrusted(core: &mut Core, verdict: &Verdict<'_, '_>, out: &mut Outbox) -> Op
         policy.challenge == ChallengePolicy::Require,
         policy.registration.flow_match,
     );
-    let stale = devices_of(core, request).iter().flatten().any(|id| {
-        core.table.binding(*id).is_some_and(|binding| {
-            binding.stamp.call_id == request.stamp.call_id
-                && request.stamp.cseq < binding.stamp.cseq
-        })
-    });
+    let now = Order::of(core, request, &devices_of(core, request));
+    let stale = [asking.arrival.order, now].contains(&Order::Late);
     if stale && !core.seeded.is(Defect::CommitReplay) {
         return Some(Refusal {
             row: Row::D3,
@@ -154,8 +153,11 @@ fn untrusted(core: &mut Core, verdict: &Verdict<'_, '_>, out: &mut Outbox) -> Op
 /// may be shorter now.
 fn keep_leases(core: &mut Core, now: Now, verdict: &Verdict<'_, '_>, out: &mut Outbox) {
     let mut plan = Plan::default();
-    if verdict.asking.terms.is_leased() {
+    let terms = verdict.asking.terms;
+    if terms.is_shared() {
         share(core, verdict, &mut plan);
+    } else if terms.is_leased() {
+        keep(core, verdict, &mut plan);
     }
     let changes = plan.into_changes();
     if !changes.is_empty() {
@@ -254,33 +256,27 @@ fn commit(
         let lease = lease(core, verdict, (wanted, *binding))?;
         if wanted.is_removal() || lease.granted == 0 {
             plan.leave(core, *binding);
+            // A shared lease is looked at as a whole.
+            let renewed = verdict.asking.renewed.contains(binding) && !lease.terms.is_shared();
+            if renewed && lease.granted > 0 {
+                plan.give_back(*binding, lease);
+            }
             continue;
         }
         plan.register(registration(core, now, verdict, (wanted, *binding), lease)?);
     }
-    let doubles = doubles(core, request, &claims);
+    let mut doubles = doubles::of_devices(core, request, &claims);
     if verdict.asking.terms.is_shared() && !core.seeded.is(Defect::RenewOneOnly) {
         share(core, verdict, &mut plan);
     }
     let seq = apply(core, now, verdict, plan, out);
+    if !verdict.asking.terms.is_proxied() {
+        doubles.extend(doubles::of_places(core, request.aor_hash, &claims));
+    }
     let cause = RemovalCause::Evicted;
     remove(core, now, doubles.into_iter(), cause, out);
     evict(core, now, request, &claims, out);
     Some(seq)
-}
-
-/// Bindings that a device of this request got meanwhile by another: it has one only (R3).
-fn doubles(
-    core: &Core,
-    request: &RegisterRequest<'_>,
-    claims: &[BindingId],
-) -> SmallVec<[BindingId; 2]> {
-    devices_of(core, request)
-        .into_iter()
-        .zip(claims)
-        .filter_map(|(device, claim)| device.filter(|known| known != claim))
-        .filter(|known| !claims.contains(known))
-        .collect()
 }
 
 /// The addresses that the Contacts sent upstream carry.

@@ -1,7 +1,7 @@
 //! A device's REGISTER as it goes upstream: on which node, for how long, with which contacts.
 
 use sip::Message;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::clock::{Now, Seconds};
 use crate::core::{Core, Purpose};
@@ -19,19 +19,30 @@ use crate::registrar::forward::{is_of, reread};
 use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Proof, Removals, Voice};
 use crate::registrar::rename::Rename;
 use crate::registrar::request::{Credentials, RegisterRequest, Wanted};
-use crate::registrar::{claims, identity, proof, spending};
+use crate::registrar::{claims, identity, joining, proof, spending};
 
-/// Sends an arrival; the lifetime asked for, or `None` when it could not be sent.
+/// What went upstream.
+pub(super) struct Said {
+    /// Lifetime asked for; 0 ends a shared lease.
+    pub(super) lifetime: Seconds,
+    /// What the main registrar was given to check.
+    pub(super) evidence: Evidence,
+    /// Devices that were renewed, whatever their request wanted.
+    pub(super) renewed: SmallVec<[BindingId; 2]>,
+}
+
+/// Sends an arrival; what was said, or `None` when it could not be sent.
 pub(super) fn try_to_ask(
     core: &mut Core,
     now: Now,
     id: ConversationId,
     (arrival, leg): (&Arrival, &Leg),
     out: &mut Outbox,
-) -> Option<(Seconds, Evidence)> {
+) -> Option<Said> {
     let message = Message::parse(&arrival.bytes).ok()?;
     // What was sound when it came may offend against a policy that came since.
     let request = reread(core, &message, arrival.flow).filter(|r| is_of(core, id, r))?;
+    joining::take_over(core, id, &request);
     if !claims::claim(core, id, &request) {
         return None;
     }
@@ -42,11 +53,8 @@ pub(super) fn try_to_ask(
     let node = settle_node(core, id, arrival.reason)?;
     let hop = Hop::to(core, &policy, node)?;
     let anew = asks_anew(core, id, &request, arrival.reason);
-    let bound = match anew {
-        true => bound(core, id),
-        false => SmallVec::new(),
-    };
-    let asked = match bound.is_empty() && ends_lease(core, id, &request) {
+    let bound = if anew { bound(core, id) } else { smallvec![] };
+    let lifetime = match bound.is_empty() && ends_lease(core, id, &request) {
         true => 0,
         false => lifetime(core, node, &request),
     };
@@ -61,7 +69,7 @@ pub(super) fn try_to_ask(
         hop: &hop,
         address: Address::new(&policy, &core.keys, terms, &request.aor),
         came_by: arrival.flow,
-        voice: voice(core, conversation, asked),
+        voice: voice(core, conversation, lifetime),
         bindings: &bindings,
         replaced: &replaced,
         removals: match anew {
@@ -87,7 +95,11 @@ pub(super) fn try_to_ask(
         out,
     )
     .ok()?;
-    Some((asked, evidence))
+    Some(Said {
+        lifetime,
+        evidence,
+        renewed: bound,
+    })
 }
 
 /// Whose request it is to the main registrar.
@@ -162,7 +174,11 @@ fn bound(core: &Core, id: ConversationId) -> SmallVec<[BindingId; 2]> {
 /// Whether a conversation is that of a device whose farewell was its own (R8).
 fn has_left(core: &Core, id: ConversationId) -> bool {
     let conversation = core.conversations.get(id);
-    conversation.is_some_and(|own| own.claims.iter().any(|c| c.hold.owed().is_some()))
+    let mut owed = conversation
+        .into_iter()
+        .flat_map(|own| &own.claims)
+        .filter_map(|claim| claim.hold.owed());
+    owed.any(|binding| !binding.is_phantom())
 }
 
 /// The node that a conversation speaks with: one that went down since is left, but not in the

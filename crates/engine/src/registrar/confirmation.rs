@@ -16,6 +16,7 @@ use crate::registrar::answer::listed;
 use crate::registrar::departure::farewell;
 use crate::registrar::relay::{self, Challenge, Restored};
 use crate::registrar::reply::{Listing, write_contact};
+use crate::registrar::request::Wanted;
 
 /// The device's 200, held until the store has what it promises.
 pub(super) fn confirm(
@@ -52,17 +53,20 @@ pub(super) fn confirm(
     core.reply(now, seq, reply, out);
 }
 
-/// D2 answers a repetition where every contact of the request is a binding now.
+/// D2 answers a repetition where every contact that the request registers is a binding now. Behind
+/// the claims of its contacts may stand some that are still to be given back.
 fn who_repeats(core: &Core, verdict: &Verdict<'_, '_>) -> Repeat {
-    let contacts = verdict.request.contacts();
-    let all_bound = !contacts.is_empty()
-        && !verdict.asking.terms.is_proxied()
-        && claimed(core, verdict.id).iter().all(|id| {
-            core.table
-                .binding(*id)
-                .is_some_and(|b| b.stamp == verdict.request.stamp)
-        });
-    if all_bound {
+    let request = verdict.request;
+    let registers = |wanted: &Wanted<'_>| !wanted.is_removal();
+    let is_known = |id: BindingId| {
+        let held = core.table.binding(id);
+        held.is_some_and(|binding| binding.stamp == request.stamp)
+    };
+    let mut claims = request.contacts().iter().zip(claimed(core, verdict.id));
+    let all_known = !verdict.asking.terms.is_proxied()
+        && request.contacts().iter().any(registers)
+        && claims.all(|(wanted, id)| !registers(wanted) || is_known(id));
+    if all_known {
         Repeat::ByBinding
     } else {
         Repeat::ByTransaction

@@ -17,6 +17,7 @@ use crate::limits;
 use crate::location::Binding;
 use crate::registrar::class::Class;
 use crate::registrar::decision::ForwardReason;
+use crate::registrar::order::Order;
 use crate::registrar::reconcile::Standing;
 use crate::registrar::terms::Terms;
 use crate::settings::SettingsId;
@@ -161,6 +162,9 @@ pub(crate) struct Asking {
     pub(crate) asked: Seconds,
     /// What the main registrar was given to check.
     pub(crate) evidence: Evidence,
+    /// Devices that were renewed although they may want to leave, because nobody has been asked for
+    /// proof: where it is accepted all the same, they are still held.
+    pub(crate) renewed: SmallVec<[BindingId; 2]>,
     /// Which try it is.
     pub(crate) leg: Leg,
     /// New devices that R18 counts while it is under way: none of a stranger's.
@@ -222,6 +226,10 @@ pub(crate) struct Arrival {
     pub(crate) turn: Turn,
     /// Whom it gives way to while it waits.
     pub(crate) class: Class,
+    /// Whether it came in its turn.
+    pub(crate) order: Order,
+    /// Keyed hash of its Call-ID.
+    pub(crate) call_id: u64,
 }
 
 /// Whether others of its AoR wait for a request, and it for them.

@@ -16,10 +16,13 @@ use crate::output::Outbox;
 use crate::peer::Door;
 use crate::registrar::answer::Delivery;
 use crate::registrar::class::Class;
-use crate::registrar::conversation::{Arrival, Asking, Claim, ConversationId, Hold, Leg, Phase};
+use crate::registrar::conversation::{
+    Arrival, Asking, Claim, ConversationId, Evidence, Hold, Leg, Phase,
+};
 use crate::registrar::decide::SelfProof;
 use crate::registrar::decision::{Decision, ForwardReason, Refusal, RefusalHeader, Row};
 use crate::registrar::heading::Heading;
+use crate::registrar::order::Order;
 use crate::registrar::reconcile::Standing;
 use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::terms::Terms;
@@ -54,6 +57,8 @@ pub(crate) fn start(
         reason,
         turn: joining::turn(core, request),
         class: Class::of(core, request),
+        order: Order::of(core, request, devices),
+        call_id: request.stamp.call_id,
     };
     place(core, now, request, devices, arrival, out);
 }
@@ -101,7 +106,7 @@ pub(super) fn ask(
     leg: Leg,
     out: &mut Outbox,
 ) {
-    let Some((asked, evidence)) = asking::try_to_ask(core, now, id, (&arrival, &leg), out) else {
+    let Some(said) = asking::try_to_ask(core, now, id, (&arrival, &leg), out) else {
         give_up(core, now, &arrival, out);
         return finish(core, now, id, out);
     };
@@ -124,8 +129,9 @@ pub(super) fn ask(
         arrival,
         terms: conversation.terms,
         settings: core.settings.present(),
-        asked,
-        evidence,
+        asked: said.lifetime,
+        evidence: said.evidence,
+        renewed: said.renewed,
         leg,
         newcomers,
         standing: Standing::Good,
@@ -180,7 +186,11 @@ pub(super) fn unanswered(
     if let Some(request) = reread(core, &message, asking.arrival.flow) {
         let lifetime = match asking.arrival.class {
             Class::SecondLeg | Class::Known => asking.asked,
-            Class::Stranger if lets_strangers_in(core, id) => asking.asked,
+            Class::Stranger
+                if asking.evidence == Evidence::Credentials || lets_strangers_in(core, id) =>
+            {
+                asking.asked
+            }
             Class::Stranger => asking.asked.min(limits::UNPROVED_RELEASE_LIFE),
         };
         release::undo(core, id, &request, now.mono.plus_seconds(lifetime));
@@ -342,10 +352,11 @@ fn place_again(
         return give_up(core, now, &arrival, out);
     }
     let devices = super::devices_of(core, &request);
-    match super::judge(core, now, &request, &devices, SelfProof::None) {
+    let decision = super::judge(core, now, &request, &devices, SelfProof::None);
+    match decision {
         // Whoever spoke on the lease before it may have renewed it for all.
         Decision::Absorb { .. } => {
-            core.counters.decided(Row::D13);
+            core.counters.decided(decision.row());
             let delivery = Delivery {
                 txn: Some(arrival.txn),
                 repeat: Repeat::ByBinding,

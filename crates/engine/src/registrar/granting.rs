@@ -26,6 +26,8 @@ use crate::registrar::{settlement, supersession};
 pub(super) struct Plan {
     changes: Vec<Change>,
     gone: SmallVec<[BindingId; 1]>,
+    /// Those of them that the main registrar was not told of and has renewed.
+    renewed: SmallVec<[(BindingId, Lease); 1]>,
     /// The lease that the AoR's devices share, as it is now.
     shared: Option<Lease>,
 }
@@ -43,6 +45,11 @@ impl Plan {
             self.changes
                 .push(Change::of(binding, Op::Remove { binding, cause }));
         }
+    }
+
+    /// The main registrar holds one that is gone here, on this lease.
+    pub(super) fn give_back(&mut self, binding: BindingId, lease: Lease) {
+        self.renewed.push((binding, lease));
     }
 
     fn is_about(&self, binding: BindingId) -> bool {
@@ -169,6 +176,35 @@ pub(super) fn path_of(request: &RegisterRequest<'_>) -> Vec<u8> {
     path
 }
 
+/// Leases were granted anew to those contacts of a request that are bound; other contacts of their
+/// device may be on the same one, but nothing was said of them.
+pub(super) fn keep(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
+    let (aor, hash) = (&verdict.request.aor, verdict.request.aor_hash);
+    let contacts = verdict.request.contacts().iter();
+    for (wanted, id) in contacts.zip(claimed(core, verdict.id)) {
+        let Some(held) = core.table.binding_of(hash, id) else {
+            continue;
+        };
+        if let Some(lease) = lease(core, verdict, (wanted, id))
+            && lease.granted > 0
+            && lease.id == held.lease.id
+        {
+            let row = held.as_registered(aor, hash);
+            plan.register(Registration {
+                expires_at: row.expires_at.min(lease.carries_until()),
+                lease: as_trusted(held, lease),
+                ..row
+            });
+        }
+    }
+}
+
+/// A lease as it is known for a binding: what the store has lost is its device's to bring again.
+fn as_trusted(held: &Binding, lease: Lease) -> Lease {
+    let epoch = if held.is_lost() { 0 } else { lease.epoch };
+    Lease { epoch, ..lease }
+}
+
 /// A lease was granted anew, for whomever of those that share it. Those of them that the store may
 /// not have yet are written as a whole.
 pub(super) fn share(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
@@ -180,28 +216,25 @@ pub(super) fn share(core: &Core, verdict: &Verdict<'_, '_>, plan: &mut Plan) {
         return;
     };
     let hash = verdict.request.aor_hash;
-    let lease = match (lease.granted, lease.terms.is_shared()) {
-        // Nothing is left there: whoever stays here asks again.
-        (0, true) => Lease { epoch: 0, ..lease },
-        (0, false) => return,
-        _ => lease,
-    };
+    // Where nothing is left there, whoever stays here asks again.
+    let epoch = if lease.granted == 0 { 0 } else { lease.epoch };
+    let lease = Lease { epoch, ..lease };
     for binding in core.table.bindings_of(hash) {
-        if binding.is_lost() || plan.is_about(binding.id) {
+        if plan.is_about(binding.id) {
             continue;
         }
         let whole = match binding.lease.id == lease.id {
-            true => !core.gate.is_durable(binding.pending),
+            true => !binding.is_lost() && !core.gate.is_durable(binding.pending),
             // Another lease that is the same Contact there is this one by now.
             false => {
-                let shared = lease.terms.is_shared() && binding.lease.terms.is_shared();
+                let shared = binding.lease.terms.is_shared();
                 let aor = &verdict.request.aor;
                 shared && supersession::same_lease(core, aor, &binding.lease, &lease)
             }
         };
         if whole {
             let row = Registration {
-                lease,
+                lease: as_trusted(binding, lease),
                 ..binding.as_registered(&verdict.request.aor, hash)
             };
             plan.register(row);
@@ -224,6 +257,7 @@ pub(super) fn apply(
     let Plan {
         changes,
         gone,
+        renewed,
         shared,
     } = plan;
     for change in &changes {
@@ -254,6 +288,20 @@ pub(super) fn apply(
             true => Hold::Reserved(Box::default()),
             false => Hold::Committed,
         };
+    }
+    for (binding, lease) in renewed {
+        let left = removed.iter().find(|left| left.id == binding);
+        let claim = conversation
+            .claims
+            .iter_mut()
+            .find(|c| c.binding == binding);
+        if let (Some(left), Some(claim)) = (left, claim) {
+            let departed = Binding {
+                lease,
+                ..(**left).clone()
+            };
+            claim.hold = Hold::Departed(Box::new(departed));
+        }
     }
     if let Some(lease) = shared {
         settlement::settle_shared(core, now, verdict.id, (lease, removed), out);

@@ -135,6 +135,20 @@ fn likeness(wanted: &Wanted<'_>, sender: Sender, binding: &Binding) -> Option<Li
     }
 }
 
+/// Whether two bindings are one and the same: at one place, under one name, on one flow, and neither
+/// says that it is another.
+pub(crate) fn same_place(one: &Binding, other: &Binding) -> bool {
+    let differ = |one: Option<&[u8]>, other: Option<&[u8]>| match (one, other) {
+        (Some(one), Some(other)) => one != other,
+        _ => false,
+    };
+    let (name, other_name) = (&one.contact, &other.contact);
+    one.flow == other.flow
+        && same_uri(name.uri(), other_name.uri())
+        && !differ(name.instance(), other_name.instance())
+        && name.reg_id == other_name.reg_id
+}
+
 /// What the devices say of themselves, where both say something.
 fn same_by_its_own_word(wanted: &Wanted<'_>, binding: &Binding) -> Option<bool> {
     if let (Some(ours), Some(theirs)) = (wanted.instance, binding.contact.instance()) {

@@ -13,7 +13,7 @@ use crate::registrar::conversation::{
     Arrival, Claim, Conversation, ConversationId, Hold, Line, Opener, Phase, Subject, Turn,
 };
 use crate::registrar::request::{RegisterRequest, Wish};
-use crate::registrar::{forward, identity, supersession};
+use crate::registrar::{devices_of, forward, identity, supersession};
 
 /// The conversation whose challenge a request answers (D4).
 pub(crate) fn challenged(core: &Core, request: &RegisterRequest<'_>) -> Option<ConversationId> {
@@ -38,11 +38,11 @@ pub(super) fn find(
     request: &RegisterRequest<'_>,
     devices: &[Option<BindingId>],
 ) -> Option<ConversationId> {
-    if let Some(id) = challenged(core, request) {
-        return Some(id);
-    }
     let everything = turn(core, request) == Turn::Alone;
     let proxied = request.terms.is_proxied();
+    if let Some(id) = challenged(core, request) {
+        return Some(barrier(core, request, everything).unwrap_or(id));
+    }
     let mine = |conversation: &Conversation| match &conversation.phase {
         // What is said on other terms is said to its end.
         _ if conversation.terms != request.terms => false,
@@ -61,6 +61,22 @@ pub(super) fn find(
     core.conversations
         .of(request.aor_hash)
         .find(|(_, conversation)| mine(conversation))
+        .map(|(id, _)| id)
+}
+
+/// What a second leg waits for, which has a conversation of its own: for a `Contact: *` under way or,
+/// where it is one itself, for anything (R8).
+fn barrier(core: &Core, request: &RegisterRequest<'_>, everything: bool) -> Option<ConversationId> {
+    let in_the_way = |conversation: &Conversation| match &conversation.phase {
+        Phase::Asking(asking) => {
+            conversation.terms == request.terms && (everything || is_barrier(&asking.arrival))
+        }
+        _ => false,
+    };
+    let mut conversations = core.conversations.of(request.aor_hash);
+    let found = conversations.find(|(_, conversation)| in_the_way(conversation));
+    found
+        .filter(|_| !request.terms.is_proxied())
         .map(|(id, _)| id)
 }
 
@@ -147,7 +163,16 @@ fn is_about(
             request.contacts().iter().any(same)
         }
     };
-    same_lease || conversation.claims.iter().any(same_device)
+    // RFC 3261 §10.2: what a phone says before it has its answer may be about what that will be.
+    let same_phone = match &conversation.phase {
+        Phase::Asking(asking) => {
+            let arrival = &asking.arrival;
+            let said = (arrival.call_id, arrival.flow.remote.ip());
+            !request.contacts().is_empty() && said == (request.stamp.call_id, source)
+        }
+        _ => false,
+    };
+    same_lease || same_phone || conversation.claims.iter().any(same_device)
 }
 
 /// Begins a conversation for a request.
@@ -190,6 +215,41 @@ pub(super) fn begin(
         patience: None,
     };
     core.conversations.begin(conversation)
+}
+
+/// Its device may have got a lease elsewhere since a conversation about it began: it has one only, and
+/// keeps that (R3). A lease that is being spoken on, or on which something is to be given back, is left
+/// as it is.
+pub(super) fn take_over(core: &mut Core, id: ConversationId, request: &RegisterRequest<'_>) {
+    let devices = devices_of(core, request);
+    let Some(own) = core.conversations.get(id) else {
+        return;
+    };
+    let fixed = own.terms.is_proxied()
+        || own.terms.is_shared()
+        || own.terms != request.terms
+        || own.subject == Subject::Aor
+        || own.claims.iter().any(|claim| claim.hold.owed().is_some());
+    let Some((lease, cseq)) = known_lease(core, request, &devices).filter(|_| !fixed) else {
+        return;
+    };
+    let is_busy = core
+        .conversations
+        .of(own.hash)
+        .any(|(other, conversation)| {
+            let speaks = matches!(
+                conversation.phase,
+                Phase::Asking(_) | Phase::Releasing { .. }
+            );
+            other != id && conversation.lease == lease && speaks
+        });
+    if lease == own.lease || is_busy {
+        return;
+    }
+    if let Some(own) = core.conversations.get_mut(id) {
+        own.lease = lease;
+        own.cseq = cseq;
+    }
 }
 
 /// The lease that a request's devices have, and the last CSeq used on it: their own, or that of the

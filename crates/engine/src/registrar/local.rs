@@ -17,7 +17,7 @@ use crate::registrar::decision::{Refusal, RefusalHeader};
 use crate::registrar::granting::{path_of, tell};
 use crate::registrar::refusal::refuse;
 use crate::registrar::request::{RegisterRequest, Wanted, Wish};
-use crate::registrar::{remove, supersession};
+use crate::registrar::{doubles, remove, supersession};
 use crate::txn::Kind;
 
 /// Does what a request wants.
@@ -133,6 +133,9 @@ fn update(
     let whose = (request.aor.as_slice(), request.aor_hash);
     supersession::supersede(core, now, whose, superseded, out);
     let own: SmallVec<[BindingId; 2]> = staying.iter().flatten().copied().collect();
+    let doubles = doubles::of_places(core, request.aor_hash, &own);
+    let cause = RemovalCause::Evicted;
+    remove(core, now, doubles.into_iter(), cause, out);
     evict(core, now, request, &own, out);
     Some((seq, staying))
 }

@@ -218,13 +218,18 @@ pub(super) fn undo(
     };
     for (wanted, claim) in request.contacts().iter().zip(&mut conversation.claims) {
         let text = ContactText::new(wanted.uri, wanted.params.as_bytes(), b"", b"");
-        if !wanted.is_removal()
-            && matches!(claim.hold, Hold::Reserved(_))
-            && let Some(text) = text
-        {
-            let sender = (request.flow, request.stamp);
-            let phantom = Binding::phantom(claim.binding, text, sender, lease);
-            claim.hold = Hold::Departed(Box::new(phantom));
+        if wanted.is_removal() {
+            continue;
+        }
+        match (&mut claim.hold, text) {
+            (Hold::Reserved(_), Some(text)) => {
+                let sender = (request.flow, request.stamp);
+                let phantom = Binding::phantom(claim.binding, text, sender, lease);
+                claim.hold = Hold::Departed(Box::new(phantom));
+            }
+            // It may have been renewed.
+            (Hold::Departed(binding), _) => binding.lease.until = binding.lease.until.max(until),
+            _ => {}
         }
     }
 }

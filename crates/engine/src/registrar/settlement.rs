@@ -23,7 +23,10 @@ pub(super) fn forget(
     own: ConversationId,
     out: &mut Outbox,
 ) {
-    drop_returns(core, now, hash, own, |_| true, out);
+    // What is being said is said to its end: it may still be on its way, and must not take back what
+    // comes after it under another Call-ID.
+    let waits = |c: &Conversation| matches!(c.phase, Phase::Resting { .. });
+    drop_returns(core, now, hash, own, waits, out);
     let own = core.conversations.get_mut(own);
     own.into_iter().for_each(|c| c.abandon_departed());
 }

@@ -1,6 +1,9 @@
 //! Domains (R19): phones and the main registrar call one thing by two names.
 
-use crate::rig::{Baresip, DOMAIN, Kamailio, Midreg, Mode, PROMPT, Phone, Settings, Verdict};
+use crate::rig::{
+    Baresip, CallScript, DOMAIN, Kamailio, Midreg, Mode, PROMPT, Phone, Settings, Verdict, aor,
+    outsider,
+};
 
 use Verdict::{Authenticated, Challenged};
 
@@ -54,6 +57,49 @@ fn phones_use_another_domain_than_the_main_registrar(mode: Mode) {
     let farewell = alice.leave(&alice.contact(0), midreg.address());
     assert_eq!(farewell.contacts(), []);
     assert_eq!(kamailio.contacts("alice"), []);
+}
+
+#[test]
+fn phones_are_called_and_call_by_their_own_domain_in_contact_mode() {
+    phones_are_called_and_call_by_their_own_domain(Mode::Contact);
+}
+
+#[test]
+fn phones_are_called_and_call_by_their_own_domain_in_aor_mode() {
+    phones_are_called_and_call_by_their_own_domain(Mode::Aor);
+}
+
+#[test]
+fn phones_are_called_and_call_by_their_own_domain_in_mirror_mode() {
+    phones_are_called_and_call_by_their_own_domain(Mode::Mirror);
+}
+
+fn phones_are_called_and_call_by_their_own_domain(mode: Mode) {
+    let kamailio = Kamailio::start(Settings::default());
+    let midreg = mapped(mode, &kamailio);
+    let mut alice = Phone::at("alice", PHONES);
+    let mut bob = Phone::at("bob", PHONES);
+    for phone in [&mut alice, &mut bob] {
+        phone.register(600, midreg.address());
+    }
+    let answer = CallScript::default().pick_up().be_hung_up_on();
+
+    let desk = alice.stand_by(&answer);
+    let call = CallScript::default().invite(&aor("alice")).be_answered();
+    outsider().call(&call.hang_up(), kamailio.address());
+    desk.finish();
+
+    let desk = alice.stand_by(&answer);
+    let call = CallScript::default().invite_with_proof(&format!("sip:alice@{PHONES}"));
+    bob.call(&call.be_answered().hang_up(), midreg.address());
+    desk.finish();
+
+    let targets: Vec<String> = kamailio
+        .requests("INVITE")
+        .into_iter()
+        .map(|seen| seen.target)
+        .collect();
+    assert_eq!(targets, [aor("alice"), aor("alice"), aor("alice")]);
 }
 
 #[test]

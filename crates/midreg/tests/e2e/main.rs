@@ -5,21 +5,29 @@
 //! docs/testing.md tells how the rig works.
 
 mod absorption;
+mod call_order;
+mod calls;
 mod domains;
 mod first_registration;
 mod grants;
+mod in_dialog;
+mod ipv6;
 mod leaving;
 mod lifecycle;
 mod local_digest;
 mod logs;
+mod messages;
 mod outage;
 mod own_requests;
 mod path_insertion;
+mod qualify;
 mod reload;
 mod rig;
 mod several_contacts;
 mod shared_lease;
 mod softphone;
 mod standalone;
+mod standalone_calls;
 mod standalone_registration;
 mod straight;
+mod strangers;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rig::{Kamailio, Midreg, Mode, Phone, Reply, Script, Settings};
+use crate::rig::{CallScript, Kamailio, Midreg, Mode, Phone, Reply, Script, Settings, aor};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -46,6 +46,21 @@ fn newcomers_wait_in_mirror_mode() {
     bob.ask_until_challenged(60, midreg.address());
     bob.register(60, midreg.address());
     assert_eq!(kamailio.contacts("bob").len(), 1);
+}
+
+/// Who calls is told at once, and need not wait until nobody has answered.
+#[test]
+fn caller_is_told_when_the_main_registrar_is_known_to_be_away() {
+    let kamailio = Kamailio::start(Settings::default());
+    let midreg = Midreg::start(Mode::Contact, kamailio.address(), &["upstream.deadline=1s"]);
+    let mut alice = Phone::of("alice");
+    let mut bob = Phone::of("bob");
+    alice.register(60, midreg.address());
+    let _silent = kamailio.fall_silent();
+    bob.ask(&bob.contact(60), 503, midreg.address());
+
+    let call = CallScript::default().invite(&aor("bob")).be_refused(503);
+    alice.call(&call, midreg.address());
 }
 
 /// A lease of 12 s is worth 11 s; a phone that wants 6 s would have its refresh forwarded once less than 6 s are left

@@ -34,8 +34,8 @@ pub struct Shadow {
     /// Flows on which something was accepted for an AoR.
     proved: BTreeSet<(String, SocketAddr)>,
     proved_from: BTreeSet<(String, IpAddr)>,
-    /// Call-ID and CSeq of the last registration that was answered 200, by binding.
-    last_words: BTreeMap<BindingKey, (String, u32)>,
+    /// AoR, Call-ID and CSeq of the last registration that was answered 200, by binding.
+    last_words: BTreeMap<BindingKey, (String, String, u32)>,
     /// Nonces that we issued ourselves.
     nonces: BTreeSet<String>,
     /// AoRs of which somebody who had proved nothing took all back: that holds up nobody, and what
@@ -46,6 +46,8 @@ pub struct Shadow {
     /// Leases of which the last REGISTER found no answer, by handle, and when it was sent: the main
     /// registrar may have granted anything (R6).
     unanswered: BTreeMap<String, Mono>,
+    /// Call-IDs of leases that we asked to have ended ourselves, and were refused.
+    unreturned: BTreeSet<String>,
     /// The last REGISTER of a device, how many were absorbed before it, and when it came.
     latest: (String, u64, Mono),
 }
@@ -82,6 +84,9 @@ struct Sent {
     facts: Facts,
     at: Mono,
     answer: Option<u16>,
+    /// Whether nobody waits for its answer any more: its device was told something else meanwhile, or
+    /// the engine that asked is gone. What it says has nobody heard.
+    is_given_up: bool,
 }
 
 /// What a main registrar granted.
@@ -147,7 +152,7 @@ impl Shadow {
     /// began.
     #[must_use]
     pub fn last_word(&self, id: BindingId) -> Option<(&str, u32)> {
-        let (call_id, cseq) = self.last_words.get(&key(id))?;
+        let (_, call_id, cseq) = self.last_words.get(&key(id))?;
         Some((call_id, *cseq))
     }
 
@@ -182,6 +187,13 @@ impl Shadow {
         self.unanswered.contains_key(handle)
     }
 
+    /// Whether what is held under a Call-ID is left to expire: we asked to have it ended, and were
+    /// refused.
+    #[must_use]
+    pub fn is_left_to_expire(&self, call_id: &str) -> bool {
+        self.unreturned.contains(call_id)
+    }
+
     /// Whether the last REGISTER of a device has this branch and was absorbed as a pure refresh
     /// (D13), at once.
     pub(super) fn was_absorbed(&self, branch: &str, sight: Sight<'_>) -> bool {
@@ -203,6 +215,10 @@ impl Shadow {
             return;
         }
         let bindings = sight.rig.bindings(&facts.aor);
+        // Who was removed meanwhile has nothing to be kept; he may come back under the same address.
+        let bound: BTreeSet<BindingKey> = bindings.iter().map(|binding| key(binding.id)).collect();
+        self.last_words
+            .retain(|id, (aor, ..)| *aor != facts.aor || bound.contains(id));
         if facts.star && !bindings.iter().any(|binding| binding.remote == packet.from) {
             self.doubtful.insert(facts.aor.clone());
         }
@@ -238,6 +254,7 @@ impl Shadow {
             facts: facts.clone(),
             at: now,
             answer: None,
+            is_given_up: false,
         };
         if let Some(leg) = &facts.leg {
             self.forwarded.insert(leg.clone(), facts.branch.clone());
@@ -261,7 +278,11 @@ impl Shadow {
             return;
         }
         sent.answer = Some(facts.status);
-        let late = now.0.saturating_sub(sent.at.0) >= PATIENCE;
+        let late = sent.is_given_up || now.0.saturating_sub(sent.at.0) >= PATIENCE;
+        let takes_back = sent.facts.leg.is_none() && sent.facts.only_removes();
+        if takes_back && facts.status != 200 {
+            self.unreturned.insert(sent.facts.call_id.clone());
+        }
         let (request, at) = (sent.facts.clone(), sent.at);
         if let Some(leg) = request.leg.as_ref().and_then(|leg| self.legs.get_mut(leg)) {
             leg.verdict = Some(facts.status);
@@ -283,17 +304,22 @@ impl Shadow {
     /// We answered a device.
     pub(super) fn we_answer(&mut self, passing: Passing<'_>, sight: Sight<'_>) {
         let facts = passing.facts;
-        let at_once = facts.status == 200 && self.was_absorbed(&facts.branch, sight);
+        // The answer to a copy that has just come (D13, D14): the first may still be waited for.
+        let (latest, _, at) = &self.latest;
+        let at_once = (facts.status, latest, *at) == (200, &facts.branch, sight.rig.now());
         let Some(leg) = self.legs.get_mut(&facts.branch) else {
             return;
         };
         leg.answer = Some(facts.status);
         let forwarded = self.forwarded.get(&facts.branch);
-        if let Some(sent) = forwarded.and_then(|branch| self.sent.get(branch))
+        if let Some(sent) = forwarded.and_then(|branch| self.sent.get_mut(branch))
             && sent.answer.is_none()
             && matches!(facts.status, 200 | 503)
             && !at_once
         {
+            // A 200 may be a copy's, carried by the lease while the first is still waited for (D14); and
+            // copies from two places are two requests.
+            sent.is_given_up = facts.status == 503 && leg.senders.len() == 1;
             let path = sent.facts.paths.first().map(String::as_str);
             for asked in &sent.facts.contacts {
                 let handle = handle(&asked.uri, path);
@@ -314,9 +340,9 @@ impl Shadow {
                 asked && binding.remote == passing.packet.to
             });
             for binding in own {
-                let word = (facts.call_id.clone(), facts.cseq);
+                let word = (facts.aor.clone(), facts.call_id.clone(), facts.cseq);
                 let last = self.last_words.entry(key(binding.id)).or_default();
-                if last.0 != word.0 || last.1 < word.1 {
+                if last.1 != word.1 || last.2 < word.2 {
                     *last = word;
                 }
             }
@@ -333,6 +359,9 @@ impl Shadow {
     pub(super) fn restart(&mut self, aors: &BTreeSet<String>, sight: Sight<'_>) {
         self.last_words.clear();
         self.unanswered.clear();
+        for sent in self.sent.values_mut() {
+            sent.is_given_up = true;
+        }
         for aor in aors {
             for binding in sight.rig.bindings(aor) {
                 let Some(row) = sight.rig.store().row(binding.id) else {
@@ -374,7 +403,7 @@ impl Shadow {
             if self
                 .unanswered
                 .get(&handle)
-                .is_some_and(|since| *since <= at)
+                .is_some_and(|since| *since < at || (*since == at && !late))
             {
                 self.unanswered.remove(&handle);
             }

@@ -127,3 +127,16 @@ fn while_the_main_registrar_is_away_callers_hear_503() {
     let told = stage.rig.take_sent();
     assert_eq!(only(&told, alice.address).status(), 503);
 }
+
+#[test]
+fn a_device_that_hides_its_name_is_known_by_its_flow() {
+    let mut stage = Stage::new(contact());
+    let mut alice = alice();
+    stage.register(&mut alice);
+    let hidden = "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=caller";
+    let ask = Ask::new("INVITE", "sip:bob@example.org").from(hidden);
+    let sent = stage.ask(alice.address, &ask);
+    assert_eq!(only(&sent, main_registrar()).value("From").unwrap(), hidden);
+    let sent = stage.ask(stranger(), &ask.branch("z9hG4bKother"));
+    assert_eq!(only(&sent, stranger()).status(), 403);
+}

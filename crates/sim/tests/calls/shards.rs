@@ -169,5 +169,44 @@ fn nobody_can_vouch_for_a_stranger() {
     );
     let sent = house.say("198.51.100.66:5060", &invite);
     assert_eq!(only(&sent, address("198.51.100.66:5060")).status(), 403);
-    assert_eq!(house.handed_over, 0);
+    assert_eq!(house.handed_over, usize::from(SHARDS) - 1, "all were asked");
+}
+
+#[test]
+fn a_device_that_hides_its_name_is_known_by_its_flow_whichever_shard_has_it() {
+    let mut crossed = 0;
+    for number in 0..8 {
+        let mut house = House::new(standalone());
+        let caller = format!("alice{number}");
+        let (at_alice, at_bob) = ("198.51.100.5:5062", "198.51.100.7:5062");
+        for (user, at) in [(caller.as_str(), at_alice), ("bob", at_bob)] {
+            let register = Phone::new(user, at).register();
+            house.say(at, core::str::from_utf8(&register).unwrap());
+        }
+        let names = (
+            "<sip:anonymous@anonymous.invalid>;tag=a",
+            "<sip:bob@example.org>",
+        );
+        let invite = request("INVITE", "sip:bob@example.org", names, "");
+        let asked = only(&house.say(at_alice, &invite), address(at_bob)).clone();
+        assert!(house.say(at_alice, &invite).is_empty(), "a retransmission");
+        house.say(at_bob, &answer(&asked, 180, "Ringing", ""));
+        let cancel = request("CANCEL", "sip:bob@example.org", names, "");
+        let sent = house.say(at_alice, &cancel);
+        assert_eq!(only(&sent, address(at_alice)).status(), 200);
+        assert_eq!(method(only(&sent, address(at_bob))), "CANCEL");
+        let sent = house.say(at_bob, &answer(&asked, 486, "Busy", ""));
+        assert_eq!(only(&sent, address(at_alice)).status(), 486);
+        let ack = request(
+            "ACK",
+            "sip:bob@example.org",
+            (names.0, "<sip:bob@example.org>;tag=x"),
+            "",
+        );
+        assert!(house.say(at_alice, &ack).is_empty());
+        crossed += house.handed_over;
+        let sent = house.say("198.51.100.66:5060", &invite);
+        assert_eq!(only(&sent, address("198.51.100.66:5060")).status(), 403);
+    }
+    assert!(crossed > 0, "all of them in one shard, of {SHARDS}");
 }

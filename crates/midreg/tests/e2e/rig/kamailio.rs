@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::process::Process;
 use super::usrloc::{self, Contact};
-use super::{PROMPT, Port, program, wire};
+use super::{DOMAIN, PROMPT, Port, program, wire};
 
 /// What differs from test to test.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,18 @@ pub(crate) struct Settings {
     pub(crate) wrong_password: WrongPassword,
     /// The address whose removals are accepted without a challenge.
     pub(crate) trusted: Option<SocketAddr>,
+    /// Whether contacts are asked if they are there.
+    pub(crate) pings: Pings,
+}
+
+/// Whether contacts are asked if they are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pings {
+    /// Nobody is.
+    #[default]
+    Nobody,
+    /// All are, every second, with OPTIONS.
+    EverySecond,
 }
 
 /// The answer to a wrong password.
@@ -70,6 +82,17 @@ pub(crate) struct RegisterSeen {
     pub(crate) has_authorization: bool,
     /// All Contact values, comma-separated.
     pub(crate) contact: String,
+}
+
+/// Another request as Kamailio saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RequestSeen {
+    /// Method.
+    pub(crate) method: String,
+    /// Request-URI.
+    pub(crate) target: String,
+    /// Where it came from.
+    pub(crate) source: SocketAddr,
 }
 
 impl RegisterSeen {
@@ -124,6 +147,27 @@ impl Kamailio {
         seen
     }
 
+    /// Every request of a method other than REGISTER that it has seen since its last start, in order; a retransmission
+    /// counts as the one it repeats.
+    pub(crate) fn requests(&self, method: &str) -> Vec<RequestSeen> {
+        self.catch_up();
+        let lines = self.process.lines();
+        let mut known = Vec::new();
+        let mut requests = Vec::new();
+        for fields in records(&lines, "rig:request") {
+            let key = ["call_id", "cseq", "branch"].map(|name| field(&fields, name).to_owned());
+            if field(&fields, "method") == method && !known.contains(&key) {
+                known.push(key);
+                requests.push(RequestSeen {
+                    method: method.to_owned(),
+                    target: field(&fields, "target").to_owned(),
+                    source: field(&fields, "source").parse().expect("a source address"),
+                });
+            }
+        }
+        requests
+    }
+
     /// The verdicts of all REGISTERs, in order.
     pub(crate) fn verdicts(&self) -> Vec<Verdict> {
         self.registers()
@@ -156,6 +200,22 @@ impl Kamailio {
             .wait_for(format!("a binding of {user} runs out"), within, |lines| {
                 records(lines, "rig:expired")
                     .any(|fields| fields.get("user") == Some(&user))
+                    .then_some(())
+            });
+    }
+
+    /// Waits until a ping of a user has been answered with this status.
+    ///
+    /// # Panics
+    /// If none is within the time.
+    pub(crate) fn wait_for_ping(&self, user: &str, status: u16, within: Duration) {
+        let status = status.to_string();
+        self.process
+            .wait_for(format!("{status} to a ping of {user}"), within, |lines| {
+                records(lines, "rig:ping")
+                    .any(|fields| {
+                        field(&fields, "user") == user && field(&fields, "status") == status
+                    })
                     .then_some(())
             });
     }
@@ -249,8 +309,12 @@ fn arguments(settings: &Settings, address: SocketAddr, directory: &Path) -> Vec<
         "RPC_SOCKET=\"{}\"",
         rpc_socket(directory).display()
     ));
+    define(&format!("DOMAIN=\"{DOMAIN}\""));
     define(&format!("MIN_EXPIRES={}", settings.min_expires));
     define(&format!("MAX_EXPIRES={}", settings.max_expires));
+    if settings.pings == Pings::EverySecond {
+        define("PINGS");
+    }
     if settings.wrong_password == WrongPassword::Refuse {
         define("REFUSE_WRONG_PASSWORD");
     }
@@ -267,11 +331,7 @@ fn rpc_socket(directory: &Path) -> std::path::PathBuf {
 fn registers_in(lines: &[String]) -> Vec<RegisterSeen> {
     records(lines, "rig:register")
         .map(|fields| {
-            let field = |name: &str| {
-                *fields
-                    .get(name)
-                    .unwrap_or_else(|| panic!("no {name} in {fields:?}"))
-            };
+            let field = |name: &str| field(&fields, name);
             RegisterSeen {
                 verdict: match field("verdict") {
                     "challenged" => Verdict::Challenged,
@@ -292,6 +352,12 @@ fn registers_in(lines: &[String]) -> Vec<RegisterSeen> {
             }
         })
         .collect()
+}
+
+fn field<'a>(fields: &HashMap<&str, &'a str>, name: &str) -> &'a str {
+    fields
+        .get(name)
+        .unwrap_or_else(|| panic!("no {name} in {fields:?}"))
 }
 
 /// The fields of every line that carries the marker.

@@ -1,6 +1,6 @@
 //! `Midreg`: the program under test.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -26,8 +26,11 @@ pub(crate) enum Mode {
 #[derive(Debug)]
 pub(crate) struct Midreg {
     port: Port,
+    /// Where it meets the main registrar, if that is another.
+    _inside: Option<Port>,
     process: Process,
-    _directory: TempDir,
+    arguments: Vec<String>,
+    directory: TempDir,
 }
 
 impl Midreg {
@@ -52,6 +55,23 @@ impl Midreg {
         Self::serve(port, &["--upstream", &upstream, "--mode", mode], settings)
     }
 
+    /// Starts one that meets the phones at one address of theirs and the main registrar at another.
+    pub(crate) fn start_with_two_sides(
+        phones: IpAddr,
+        mode: Mode,
+        upstream: SocketAddr,
+        settings: &[&str],
+    ) -> Self {
+        let inside = Port::reserve();
+        let bind = format!("listen.1.bind=udp://{}", inside.address());
+        let sides = ["listen.0.side=devices", &bind, "listen.1.side=upstream"];
+        let settings = [&sides, settings].concat();
+        Self {
+            _inside: Some(inside),
+            ..Self::start_at(Port::reserve_on(phones), mode, upstream, &settings)
+        }
+    }
+
     /// Starts one that has no main registrar: it is the registrar.
     pub(crate) fn alone(settings: &[&str]) -> Self {
         Self::serve(Port::reserve(), &[], settings)
@@ -63,25 +83,52 @@ impl Midreg {
     /// If it goes on, or ends for another reason than its configuration.
     pub(crate) fn refuses_alone(settings: &[&str]) -> Vec<String> {
         let (port, directory) = (Port::reserve(), directory());
-        let (status, lines) = run(&port, &directory, &[], settings).finish(PROMPT);
+        let (status, lines) = run(&arguments(&port, &[], settings), &directory).finish(PROMPT);
         assert_eq!(status.code(), Some(BAD_CONFIG), "{lines:?}");
         lines
     }
 
+    /// Ends it on the spot and starts it again: it keeps its secret and forgets all phones.
+    pub(crate) fn restart(self) -> Self {
+        let Self {
+            port,
+            _inside,
+            process,
+            arguments,
+            directory,
+        } = self;
+        process.kill();
+        Self {
+            process: run(&arguments, &directory),
+            port,
+            _inside,
+            arguments,
+            directory,
+        }
+        .that_is_ready()
+    }
+
     fn serve(port: Port, options: &[&str], settings: &[&str]) -> Self {
         let directory = directory();
-        let process = run(&port, &directory, options, settings);
-        process.wait_for("it is ready", PROMPT, |lines| {
+        let arguments = arguments(&port, options, settings);
+        Self {
+            process: run(&arguments, &directory),
+            port,
+            _inside: None,
+            arguments,
+            directory,
+        }
+        .that_is_ready()
+    }
+
+    fn that_is_ready(self) -> Self {
+        self.process.wait_for("it is ready", PROMPT, |lines| {
             lines
                 .iter()
-                .any(|line| line.contains("ready"))
+                .any(|line| line.contains(" ready "))
                 .then_some(())
         });
-        Self {
-            port,
-            process,
-            _directory: directory,
-        }
+        self
     }
 
     /// Where it listens.
@@ -99,7 +146,7 @@ fn directory() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
-fn run(port: &Port, directory: &TempDir, options: &[&str], settings: &[&str]) -> Process {
+fn arguments(port: &Port, options: &[&str], settings: &[&str]) -> Vec<String> {
     let listen = format!("udp://{}", port.address());
     let mut arguments = vec!["run", "--listen", &listen];
     arguments.extend(options);
@@ -111,9 +158,13 @@ fn run(port: &Port, directory: &TempDir, options: &[&str], settings: &[&str]) ->
         arguments.extend(["--set", "registration.min_expires=1"]);
     }
     arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
+    arguments.into_iter().map(str::to_owned).collect()
+}
+
+fn run(arguments: &[String], directory: &TempDir) -> Process {
     Process::start(
         Path::new(env!("CARGO_BIN_EXE_midreg")),
-        &arguments,
+        arguments,
         directory.path(),
     )
 }

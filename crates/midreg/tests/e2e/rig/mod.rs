@@ -5,7 +5,11 @@
 //! observable (a line of output, an answer on the wire, the end of a program) and always bounded.
 
 mod baresip;
+mod call_scenario;
+mod call_script;
+mod dialog;
 mod kamailio;
+mod message;
 mod midreg;
 mod phone;
 mod port;
@@ -14,17 +18,23 @@ mod program;
 mod reply;
 mod script;
 mod service;
+mod sipp;
+mod site;
 mod usrloc;
 mod wire;
 
-pub(crate) use baresip::Baresip;
-pub(crate) use kamailio::{Kamailio, RegisterSeen, Settings, Verdict, WrongPassword};
+pub(crate) use baresip::{Answer, Baresip};
+pub(crate) use call_script::CallScript;
+pub(crate) use dialog::Dialog;
+pub(crate) use kamailio::{Kamailio, Pings, RegisterSeen, Settings, Verdict, WrongPassword};
+pub(crate) use message::{Message, Trace};
 pub(crate) use midreg::{Midreg, Mode};
 pub(crate) use phone::Phone;
 pub(crate) use port::Port;
 pub(crate) use reply::Reply;
 pub(crate) use script::Script;
 pub(crate) use service::{Outcome, Service};
+pub(crate) use site::{Between, Site, aor, behind_midreg, everywhere, outsider, tests_of};
 pub(crate) use usrloc::Contact;
 
 use std::time::Duration;

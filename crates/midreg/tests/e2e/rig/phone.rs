@@ -3,19 +3,12 @@
 //! Each script is a SIPp run of its own, but address, Call-ID, From-tag and the count of CSeq go on from run to run: to
 //! the other side it is one phone, and the test can do something else in between.
 
-use std::fs;
-use std::net::SocketAddr;
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-
-use super::process::Process;
 use super::script::Identity;
-use super::{DOMAIN, PROMPT, Port, Reply, Script, program};
-
-/// How long SIPp waits for one answer: longer than midreg waits for the main registrar (8 s), shorter than Timer F.
-const ANSWER: Duration = Duration::from_secs(20);
+use super::sipp::{self, ANSWER, Sipp, finals};
+use super::{CallScript, DOMAIN, PROMPT, Port, Reply, Script, Trace, call_scenario};
 
 /// A phone of one user.
 #[derive(Debug)]
@@ -27,6 +20,7 @@ pub(crate) struct Phone {
     call_id: String,
     tag: String,
     next_cseq: u32,
+    calls: u32,
 }
 
 impl Phone {
@@ -45,8 +39,26 @@ impl Phone {
         Self::new(user, DOMAIN, password.to_owned())
     }
 
+    /// A phone at another address than 127.0.0.1, from where nothing can be taken for the main registrar's.
+    pub(crate) fn elsewhere(user: &str) -> Self {
+        Self::at_host(user, Ipv4Addr::new(127, 0, 0, 2).into())
+    }
+
+    /// A phone that speaks IPv6.
+    pub(crate) fn over_ipv6(user: &str) -> Self {
+        Self::at_host(user, Ipv6Addr::LOCALHOST.into())
+    }
+
+    fn at_host(user: &str, host: IpAddr) -> Self {
+        let port = Port::reserve_on(host);
+        Self::on(port, user, DOMAIN, format!("pw-{user}"))
+    }
+
     fn new(user: &str, domain: &str, password: String) -> Self {
-        let port = Port::reserve();
+        Self::on(Port::reserve(), user, domain, password)
+    }
+
+    fn on(port: Port, user: &str, domain: &str, password: String) -> Self {
         let number = port.address().port();
         Self {
             user: user.to_owned(),
@@ -56,6 +68,7 @@ impl Phone {
             call_id: format!("{user}-{number}-{}", std::process::id()),
             tag: format!("tag{number}"),
             next_cseq: 1,
+            calls: 0,
         }
     }
 
@@ -184,32 +197,76 @@ impl Phone {
     /// Plays a script toward a server and returns the final answers in order.
     ///
     /// # Panics
-    /// If anything goes otherwise than the script says; the message shows what SIPp has to say.
+    /// If anything goes otherwise than the script says.
     pub(crate) fn play(&mut self, script: &Script, server: SocketAddr) -> Vec<Reply> {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let scenario = script.scenario(&Identity {
-            user: &self.user,
-            domain: &self.domain,
-            tag: &self.tag,
-            password: &self.password,
-        });
-        fs::write(directory.path().join("scenario.xml"), scenario).expect("write the scenario");
-        let sipp = Process::start(
-            &program::installed("sipp"),
-            &self.arguments(server),
-            directory.path(),
+        let scenario = script.scenario(&self.identity());
+        let Self {
+            domain,
+            call_id,
+            next_cseq,
+            ..
+        } = self;
+        let options = format!(
+            "{server} {} -auth_uri {domain} -cid_str {call_id} -base_cseq {next_cseq}",
+            sipp::calls(1)
         );
-        let longest = script.pauses() + ANSWER * (script.requests() + 1) + PROMPT;
-        let (status, _) = sipp.finish(longest);
-        assert!(
-            status.success(),
-            "{} at {} failed ({status})\n{}",
-            self.user,
-            self.address(),
-            told(&directory)
-        );
+        let longest = script.pauses() + ANSWER * (script.requests() + 1);
+        let trace = Sipp::start(self.address(), &scenario, &options, longest).finish();
         self.next_cseq += script.requests();
-        finals(&read(directory.path(), "messages"))
+        finals(&trace)
+    }
+
+    /// Moves to a new address, as when its NAT forgets it; it is the same phone all the same, with the same Call-ID.
+    pub(crate) fn move_on(&mut self) {
+        self.port = Port::reserve_on(self.address().ip());
+    }
+
+    /// Takes its part in a call to the end.
+    ///
+    /// # Panics
+    /// If anything goes otherwise than the script says.
+    pub(crate) fn call(&mut self, script: &CallScript, server: SocketAddr) -> Trace {
+        self.calls += 1;
+        let new = format!("call-{}-{}", self.calls, self.call_id);
+        let call_id = script.call_id().unwrap_or(&new);
+        let options = format!("{server} {} -cid_str {call_id}", sipp::calls(1));
+        self.start(script, &options).finish()
+    }
+
+    /// Takes its part in many calls, one soon after the other.
+    ///
+    /// # Panics
+    /// If anything goes otherwise than the script says.
+    pub(crate) fn call_often(&self, count: u32, script: &CallScript, server: SocketAddr) {
+        let call_id = format!("call-%u-{}", self.call_id);
+        let options = format!("{server} {} -cid_str {call_id}", sipp::calls(count));
+        self.start(script, &options).finish();
+    }
+
+    /// Waits to be called, from now on and in the background, and takes its part.
+    ///
+    /// # Panics
+    /// If the script is not one for the called.
+    pub(crate) fn stand_by(&self, script: &CallScript) -> Sipp {
+        self.stand_by_for(1, script)
+    }
+
+    /// The same for many calls.
+    ///
+    /// # Panics
+    /// If the script is not one for the called.
+    pub(crate) fn stand_by_for(&self, count: u32, script: &CallScript) -> Sipp {
+        assert!(script.is_called(), "a caller does not stand by");
+        let sipp = self.start(script, &sipp::calls(count));
+        sipp.wait_until_it_listens();
+        sipp
+    }
+
+    fn start(&self, script: &CallScript, options: &str) -> Sipp {
+        let scenario = call_scenario::scenario(script, &self.identity());
+        let options = format!("{options} -s {} -auth_uri {}", self.user, self.domain);
+        let longest = ANSWER * script.waits();
+        Sipp::start(self.address(), &scenario, &options, longest)
     }
 
     fn prove(&mut self, contact_lines: &str, server: SocketAddr) -> Reply {
@@ -221,53 +278,12 @@ impl Phone {
         self.play(&script, server).pop().expect("an answer")
     }
 
-    /// No value has a space in it.
-    fn arguments(&self, server: SocketAddr) -> Vec<String> {
-        let Self {
-            domain,
-            call_id,
-            next_cseq,
-            ..
-        } = self;
-        let (host, port) = (self.address().ip(), self.address().port());
-        let patience = ANSWER.as_millis();
-        let options = [
-            // One call, and at once: the first call comes after a period of the call rate.
-            format!("{server} -sf scenario.xml -m 1 -l 1 -r 100 -nostdin"),
-            format!("-i {host} -bind_local -p {port} -auth_uri {domain}"),
-            format!("-cid_str {call_id} -base_cseq {next_cseq}"),
-            "-trace_err -error_file errors -trace_msg -message_file messages".to_owned(),
-            // An unexpected answer ends the run, and no BYE is sent after it. A slow machine does not.
-            format!("-recv_timeout {patience} -default_behaviors abortunexp -watchdog_interval 0"),
-        ];
-        options
-            .iter()
-            .flat_map(|group| group.split(' '))
-            .map(str::to_owned)
-            .collect()
+    fn identity(&self) -> Identity<'_> {
+        Identity {
+            user: &self.user,
+            domain: &self.domain,
+            tag: &self.tag,
+            password: &self.password,
+        }
     }
-}
-
-fn told(directory: &TempDir) -> String {
-    let [errors, messages] = ["errors", "messages"].map(|file| read(directory.path(), file));
-    format!("--- errors of SIPp ---\n{errors}\n--- messages of SIPp ---\n{messages}")
-}
-
-/// A file that SIPp may have had no reason to write.
-fn read(directory: &Path, file: &str) -> String {
-    fs::read_to_string(directory.join(file)).unwrap_or_default()
-}
-
-/// The final responses in SIPp's message trace, in which a line "… message received [n] bytes :" and an empty line stand
-/// before each. A response that came twice (the request had been retransmitted) counts once.
-fn finals(trace: &str) -> Vec<Reply> {
-    let mut replies: Vec<Reply> = trace
-        .split("message received [")
-        .skip(1)
-        .filter_map(|message| message.split_once("\n\n"))
-        .filter_map(|(_, text)| Reply::read(text))
-        .filter(|reply| reply.status >= 200)
-        .collect();
-    replies.dedup_by_key(|reply| reply.header("CSeq").map(str::to_owned));
-    replies
 }

@@ -1,6 +1,6 @@
-//! `Port`: a UDP port on 127.0.0.1 that nobody else in the test run will be given.
+//! `Port`: a UDP port on loopback that nobody else in the test run will be given. `StreamPort`: the same for TCP.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 /// A reserved UDP port.
 ///
@@ -13,15 +13,20 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// Reserves a port that is free for UDP right now.
+    /// Reserves a port on 127.0.0.1 that is free for UDP right now.
     pub(crate) fn reserve() -> Self {
-        const ATTEMPTS: usize = 100;
-        (0..ATTEMPTS)
-            .find_map(|_| Self::try_reserve())
-            .unwrap_or_else(|| panic!("no free UDP port on 127.0.0.1 in {ATTEMPTS} attempts"))
+        Self::reserve_on(Ipv4Addr::LOCALHOST.into())
     }
 
-    /// 127.0.0.1 and the port.
+    /// Reserves a port on another address of this machine.
+    pub(crate) fn reserve_on(host: IpAddr) -> Self {
+        const ATTEMPTS: usize = 100;
+        (0..ATTEMPTS)
+            .find_map(|_| Self::try_reserve(host))
+            .unwrap_or_else(|| panic!("no free UDP port on {host} in {ATTEMPTS} attempts"))
+    }
+
+    /// The address that it is on, and the port.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -32,10 +37,42 @@ impl Port {
             .unwrap_or_else(|error| panic!("take {} for nobody: {error}", self.address))
     }
 
-    fn try_reserve() -> Option<Self> {
-        let twin = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+    fn try_reserve(host: IpAddr) -> Option<Self> {
+        let twin = TcpListener::bind((host, 0)).ok()?;
         let address = twin.local_addr().ok()?;
         let free = UdpSocket::bind(address).is_ok();
+        free.then_some(Self {
+            address,
+            _twin: twin,
+        })
+    }
+}
+
+/// A reserved TCP port on 127.0.0.1, held by the UDP port of the same number.
+#[derive(Debug)]
+pub(crate) struct StreamPort {
+    address: SocketAddr,
+    _twin: UdpSocket,
+}
+
+impl StreamPort {
+    /// Reserves a port that is free for TCP right now.
+    pub(crate) fn reserve() -> Self {
+        const ATTEMPTS: usize = 100;
+        (0..ATTEMPTS)
+            .find_map(|_| Self::try_reserve())
+            .unwrap_or_else(|| panic!("no free TCP port on 127.0.0.1 in {ATTEMPTS} attempts"))
+    }
+
+    /// 127.0.0.1 and the port.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn try_reserve() -> Option<Self> {
+        let twin = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+        let address = twin.local_addr().ok()?;
+        let free = TcpListener::bind(address).is_ok();
         free.then_some(Self {
             address,
             _twin: twin,

@@ -182,13 +182,15 @@ impl Process {
     }
 
     /// Kills what is left of the group, then collects the leader: while it is not collected, its number, and so the
-    /// group's, is not given to anybody else.
+    /// group's, is not given to anybody else. Once the pipes are closed the others are gone as well, and so are their
+    /// sockets.
     fn reap(&mut self) -> ExitStatus {
         if let Some(status) = self.ended {
             return status;
         }
         if !self.output.wait_for_end(Duration::ZERO) {
             let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            self.output.wait_for_end(LEAVE);
         }
         let status = self
             .child
@@ -200,12 +202,16 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// When a test fails, the programs of it that still run tell what they wrote.
     fn drop(&mut self) {
         if self.ended.is_some() {
             return;
         }
         self.ask_to_end();
         self.output.wait_for_end(LEAVE);
+        if thread::panicking() {
+            eprintln!("{}", self.transcript());
+        }
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
     }

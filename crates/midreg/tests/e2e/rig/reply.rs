@@ -1,42 +1,32 @@
 //! `Reply`: a SIP response as a phone got it.
-//!
-//! A reader of its own, as plain as can be: the tests must not depend on the parser they test.
 
-use super::DOMAIN;
+use super::{DOMAIN, Message};
 
 /// A SIP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
     /// Status code.
     pub(crate) status: u16,
-    headers: Vec<(String, String)>,
+    message: Message,
 }
 
 impl Reply {
-    /// Reads a response; `None` for anything else. Header fields must not be folded (no program here folds them).
+    /// Reads a response; `None` for anything else.
     pub(crate) fn read(text: &str) -> Option<Self> {
-        let mut lines = text.lines();
-        let status = lines
-            .next()?
-            .strip_prefix("SIP/2.0 ")?
-            .split(' ')
-            .next()?
-            .parse()
-            .ok()?;
-        let headers = lines
-            .take_while(|line| !line.trim().is_empty())
-            .filter_map(|line| line.split_once(':'))
-            .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))
-            .collect();
-        Some(Self { status, headers })
+        Self::of(&Message::read(text)?)
+    }
+
+    /// The message as a response; `None` for a request.
+    pub(crate) fn of(message: &Message) -> Option<Self> {
+        Some(Self {
+            status: message.status()?,
+            message: message.clone(),
+        })
     }
 
     /// The value of the first header field of that name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.message.header(name)
     }
 
     /// The value of a header field that is a number of seconds.
@@ -47,13 +37,11 @@ impl Reply {
     /// All Contacts: the URI, and the lifetime in seconds that its parameter or else the `Expires` header tells.
     pub(crate) fn contacts(&self) -> Vec<(String, u32)> {
         let of_header = self.seconds("Expires");
-        self.headers
-            .iter()
-            .filter(|(name, _)| name == "contact" || name == "m")
-            .flat_map(|(_, value)| value.split(','))
+        let contacts = self.message.values("Contact").into_iter();
+        contacts
+            .chain(self.message.values("m"))
             .map(|contact| {
                 let (uri, parameters) = contact
-                    .trim()
                     .trim_start_matches('<')
                     .split_once('>')
                     .unwrap_or((contact, ""));

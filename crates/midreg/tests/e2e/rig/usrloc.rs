@@ -1,5 +1,6 @@
 //! Kamailio's location table (its `usrloc` module), read over JSON-RPC on a datagram socket.
 
+use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
@@ -18,6 +19,27 @@ pub(crate) struct Contact {
     pub(crate) call_id: String,
     /// The Path that was stored with it.
     pub(crate) path: Option<String>,
+}
+
+impl Contact {
+    /// The address that leads to it by way of a server: its own, or that of its Path.
+    pub(crate) fn way(&self) -> &str {
+        let path = self.path.as_deref().unwrap_or(&self.uri);
+        path.trim_start_matches('<').trim_end_matches('>')
+    }
+
+    /// The first address on that way.
+    ///
+    /// # Panics
+    /// If it is a name.
+    pub(crate) fn first_hop(&self) -> SocketAddr {
+        let way = self.way();
+        let host = way.rsplit('@').next().unwrap_or_default();
+        let address = host.split(';').next().unwrap_or_default();
+        address
+            .parse()
+            .unwrap_or_else(|error| panic!("no address in {way}: {error}"))
+    }
 }
 
 /// The bindings of a user that have not run out. The table must fit one datagram, which a few users do.

@@ -1,5 +1,6 @@
-//! A bare UDP socket that speaks just enough SIP to ask whether somebody answers.
+//! A bare UDP socket that speaks just enough SIP to ask whether somebody answers, or is there at all.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,9 @@ use super::Reply;
 
 /// How long one request is waited for before it is sent again.
 const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How long the system is given to refuse a datagram; on loopback it does so before the sender goes on.
+const REFUSAL: Duration = Duration::from_millis(10);
 
 /// Sends OPTIONS until it is answered. Returns the Call-ID of the request, `None` if the time runs out first.
 pub(crate) fn options(server: SocketAddr, within: Duration) -> Option<String> {
@@ -30,6 +34,25 @@ pub(crate) fn options(server: SocketAddr, within: Duration) -> Option<String> {
         }
     }
     None
+}
+
+/// Waits until somebody has the address, without asking for an answer: as long as nobody does, the system refuses what is
+/// sent there. False if the time runs out first.
+pub(crate) fn is_taken(address: SocketAddr, within: Duration) -> bool {
+    let deadline = Instant::now() + within;
+    while Instant::now() < deadline {
+        let socket = UdpSocket::bind((address.ip(), 0)).expect("a UDP socket on loopback");
+        socket
+            .set_read_timeout(Some(REFUSAL))
+            .expect("a read timeout");
+        socket.connect(address).expect("an address on loopback");
+        // The keep-alive of RFC 5626 §4.4.1, which is no message.
+        let refused = socket.send(b"\r\n\r\n").and_then(|_| socket.recv(&mut [0]));
+        if refused.is_err_and(|error| error.kind() != ErrorKind::ConnectionRefused) {
+            return true;
+        }
+    }
+    false
 }
 
 fn answered(socket: &UdpSocket, call_id: &str) -> bool {
