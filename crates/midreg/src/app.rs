@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 use crate::config::{Config, words};
+use crate::control::desk::Desk;
 use crate::log::Redactor;
 use crate::net::epoll::Bell;
 use crate::net::listener::BindError;
@@ -112,6 +113,12 @@ impl App {
     #[must_use]
     pub fn report(&self) -> Report {
         self.helm.report()
+    }
+
+    /// Where operators ask the shards.
+    #[must_use]
+    pub fn desk(&self) -> Desk {
+        Desk::new(self.helm.clone())
     }
 
     /// Begins nothing more; what is under way may end within the upstream deadline.

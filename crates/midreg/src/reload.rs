@@ -18,7 +18,9 @@ use crate::log::Dial;
 use crate::notify;
 
 /// Keys that hold for the life of a process, and why.
-const FOR_LIFE: [(&str, &str); 2] = [
+const FOR_LIFE: [(&str, &str); 4] = [
+    ("control.enabled", "the control socket is made at the start"),
+    ("control.path", "the control socket is made at the start"),
     (
         "workers",
         "users are dealt to the workers at the start, and stay where they are",

@@ -61,7 +61,7 @@ impl Plan {
         Ok(Parts {
             shard,
             clock,
-            core: Core::new(engine, store, teller, now),
+            core: Core::new(engine, store, teller, Arc::clone(&self.policy), now),
             boxes: Arc::clone(&self.boxes),
             router: (self.shards > 1)
                 .then(|| Router::new(&self.secret, self.shards, Arc::clone(&self.policy))),

@@ -139,6 +139,19 @@ impl Helm {
         self.state().listeners.locals()
     }
 
+    /// The address of one listener, also of one that is closed by now.
+    #[must_use]
+    pub fn listener(&self, listener: ListenerId) -> Option<SocketAddr> {
+        let state = self.state();
+        let seat = state.listeners.all().nth(usize::from(listener.0));
+        seat.map(|seat| seat.local)
+    }
+
+    /// The mailboxes of all shards.
+    pub(crate) fn boxes(&self) -> &[Mailbox] {
+        &self.shared.boxes
+    }
+
     /// How things stand, over all shards; those that do not answer in time are left out.
     #[must_use]
     pub fn report(&self) -> Report {

@@ -13,7 +13,10 @@ use tracing::{error, info, warn};
 
 use super::{BAD_CONFIG, FAILED, Sources, tell};
 use crate::app::{App, Wait};
-use crate::config::Loaded;
+use crate::config::{ControlConfig, Loaded};
+use crate::control::desk::Desk;
+use crate::control::place::Folders;
+use crate::control::{Control, SocketError};
 use crate::log;
 use crate::net::epoll::{Signal, Signals};
 use crate::notify::{self, Watchdog};
@@ -55,6 +58,7 @@ fn serve(options: &Sources, loaded: Loaded) -> io::Result<ExitCode> {
     } = loaded;
     let signals = signals(&[Signal::Stop, Signal::Reload])?;
     let (_guard, dial) = log::start(&config.log)?;
+    let asked = config.operators.clone();
     for fault in warnings.iter() {
         warn!(target: "main", "{}", fault.text());
     }
@@ -65,10 +69,36 @@ fn serve(options: &Sources, loaded: Loaded) -> io::Result<ExitCode> {
         }
     };
     let reloader = Reloader::new(app.helm().clone(), dial, options.typed(), effective);
+    let desk = app.desk().with_reloader(reloader.clone());
+    let _control = match operators(&asked, desk) {
+        Ok(control) => control,
+        Err(error) => return Ok(failed(&error)),
+    };
     notify::ready("serving");
     match until_stopped(&mut app, &reloader, &signals) {
         Some(code) => Ok(code),
         None => Ok(drain(&mut app, &signals)),
+    }
+}
+
+/// Listens for operators, as they are wanted. That the usual place is not to be had is no reason not
+/// to serve.
+fn operators(asked: &ControlConfig, desk: Desk) -> Result<Option<Control>, SocketError> {
+    if !asked.enabled {
+        return Ok(None);
+    }
+    let usual = || Folders::of_process().to_serve();
+    let path = asked.path.clone().unwrap_or_else(usual);
+    match Control::start(&path, desk) {
+        Ok(control) => {
+            info!(target: "control", path = %control.path().display(), "operators are listened to");
+            Ok(Some(control))
+        }
+        Err(error) if asked.path.is_none() => {
+            warn!(target: "control", "{error}; `control.path` names another");
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

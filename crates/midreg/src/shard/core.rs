@@ -6,10 +6,12 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
+use engine::command::{Answer, Reply};
 use engine::{
-    Datagram, Engine, Flow, Input, Mono, Now, Outbox, Output, Policy, ShardId, TransportError,
-    Voucher,
+    Command, Datagram, Engine, Flow, Input, Mono, Now, Outbox, Output, Policy, ShardId,
+    TransportError, Voucher,
 };
 
 use sip::Method;
@@ -18,6 +20,7 @@ use sip::scan::{self, Peek};
 
 use super::ports::Ports;
 use super::report::{Report, Tally};
+use super::watch::{Direction, Watch, Watches};
 use crate::log::Teller;
 use crate::store::Store;
 
@@ -39,6 +42,9 @@ pub struct Core {
     engine: Engine,
     store: Box<dyn Store>,
     teller: Teller,
+    watches: Watches,
+    /// Who waits for the answer to a command, by its tag.
+    askers: Vec<(u64, SyncSender<Answer>)>,
     outbox: Outbox,
     /// Empty between calls; keeps its memory.
     items: Vec<Output>,
@@ -57,11 +63,19 @@ pub struct Core {
 impl Core {
     /// An engine around which nothing has happened yet.
     #[must_use]
-    pub fn new(engine: Engine, store: Box<dyn Store>, teller: Teller, now: Now) -> Self {
+    pub fn new(
+        engine: Engine,
+        store: Box<dyn Store>,
+        teller: Teller,
+        policy: Arc<Policy>,
+        now: Now,
+    ) -> Self {
         Self {
             engine,
             store,
             teller,
+            watches: Watches::new(policy),
+            askers: Vec::new(),
             outbox: Outbox::new(),
             items: Vec::new(),
             refused: Vec::new(),
@@ -83,6 +97,10 @@ impl Core {
 
     /// A datagram that this shard owns.
     pub(super) fn on_datagram(&mut self, flow: Flow, bytes: &[u8]) {
+        if !self.watches.is_empty() {
+            self.watches
+                .show(self.now.wall, Direction::In, &flow, bytes);
+        }
         let input = Input::Datagram(Datagram { bytes, flow });
         self.engine.handle_input(self.now, input, &mut self.outbox);
     }
@@ -102,8 +120,21 @@ impl Core {
     /// New settings.
     pub(super) fn on_policy(&mut self, policy: Arc<Policy>) {
         self.teller.follow(Arc::clone(&policy));
+        self.watches.follow(Arc::clone(&policy));
         self.engine
             .handle_input(self.now, Input::Policy(policy), &mut self.outbox);
+    }
+
+    /// What an operator asks or orders.
+    pub(super) fn on_command(&mut self, command: Command, asker: SyncSender<Answer>) {
+        self.askers.push((command.tag(), asker));
+        self.engine
+            .handle_input(self.now, Input::Command(command), &mut self.outbox);
+    }
+
+    /// An operator wants to watch an AoR.
+    pub(super) fn on_watch(&mut self, watch: Watch) {
+        self.watches.add(watch);
     }
 
     /// Time has passed.
@@ -163,6 +194,15 @@ impl Core {
             for item in self.items.drain(..) {
                 match item {
                     Output::Transmit(message) => {
+                        if !self.watches.is_empty() {
+                            let bytes = self.outbox.bytes.get(message.span.clone());
+                            self.watches.show(
+                                self.now.wall,
+                                Direction::Out,
+                                &message.flow,
+                                bytes.unwrap_or_default(),
+                            );
+                        }
                         // A transaction that was under way when its listener was closed.
                         self.tally.unsent += u64::from(!ports.line_up(message));
                     }
@@ -177,7 +217,7 @@ impl Core {
                             bytes: bytes.to_vec(),
                         });
                     }
-                    Output::Reply(_) => debug_assert!(false, "nobody gives commands"),
+                    Output::Reply(reply) => answer(&mut self.askers, reply),
                 }
             }
             while let Some(outcome) = self.store.next_outcome() {
@@ -202,6 +242,14 @@ fn begins_something(bytes: &[u8]) -> bool {
             let tagged = NameAddr::parse(to).is_ok_and(|to| to.tag().is_some());
             method == Method::Register || !tagged
         }
+    }
+}
+
+/// Gives an answer to who waits for it, unless he has stopped.
+fn answer(askers: &mut Vec<(u64, SyncSender<Answer>)>, reply: Reply) {
+    let asker = askers.iter().position(|(tag, _)| *tag == reply.tag);
+    if let Some(at) = asker {
+        let _ = askers.swap_remove(at).1.try_send(reply.answer);
     }
 }
 

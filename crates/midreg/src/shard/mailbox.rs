@@ -14,9 +14,11 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use engine::{Flow, ListenerId, Policy, ShardId, Voucher};
+use engine::command::Answer;
+use engine::{Command, Flow, ListenerId, Policy, ShardId, Voucher};
 
 use super::report::Report;
+use super::watch::Watch;
 use crate::net::epoll::Bell;
 
 /// Most messages in a lane; a parcel that finds the lane empty fits always.
@@ -54,6 +56,10 @@ pub enum Control {
     Open(ListenerId, UdpSocket),
     /// The network refused a destination; the datagram may have been any shard's.
     Refused(Flow),
+    /// Carry a command out, and answer it.
+    Command(Command, SyncSender<Answer>),
+    /// Show the messages of an AoR.
+    Watch(Watch),
     /// Tell how things stand.
     Report(SyncSender<Report>),
     /// Take no more requests, and end when all that is under way is done or at the instant given.

@@ -281,6 +281,8 @@ impl Worker {
                     error!(target: "net", %error, "cannot wait for a socket");
                 }
             }
+            Control::Command(command, asker) => self.core.on_command(command, asker),
+            Control::Watch(watch) => self.core.on_watch(watch),
             Control::Refused(flow) => self.core.on_refused(flow),
             Control::Drain(until) => self.core.drain = Some(self.clock.at(until)),
             Control::Report(reply) => {

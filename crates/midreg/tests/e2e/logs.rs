@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::rig::{Kamailio, Outcome, Phone, Port, Service, Settings};
+use crate::rig::{Kamailio, Operator, Outcome, Phone, Port, Service, Settings};
 
 fn file(port: &Port, kamailio: &Kamailio, log: &str) -> String {
     let upstream = kamailio.address();
@@ -52,6 +52,36 @@ fn form_and_depth_change_with_a_reload() {
         .iter()
         .filter(|line| serde_json::from_str::<Value>(line).is_ok());
     assert!(json.count() + 2 >= later.len(), "{later:?}");
+}
+
+#[test]
+fn an_operator_turns_one_part_up_until_the_next_reload() {
+    let kamailio = Kamailio::start(Settings::default());
+    let port = Port::reserve();
+    let json = file(&port, &kamailio, "format = \"json\"");
+    let midreg = Service::start(&json);
+    let operator = Operator::at(&midreg.control());
+
+    let told = operator.ask(&["log", "register", "debug"]);
+    assert!(
+        told.good().contains("register  debug\nstore     info\n"),
+        "{told:?}"
+    );
+    Phone::of("alice").register(60, port.address());
+    midreg.wait_for_line("\"message\":\"registered\"");
+    let count = of_registrations(&midreg.log()).len();
+
+    assert_eq!(midreg.reload(&json), Outcome::Reloaded);
+    let levels = operator.ask(&["log", "--json"]).json();
+    assert_eq!(levels[0]["levels"]["register"], "info");
+    Phone::of("bob").register(60, port.address());
+    assert_eq!(of_registrations(&midreg.log()).len(), count);
+
+    for wrong in [["calls", "debug"], ["call", "loud"]] {
+        let told = operator.ask(&["log", wrong[0], wrong[1]]);
+        assert_eq!(told.code, 2, "{told:?}");
+        assert!(told.errors.contains("choose from"), "{told:?}");
+    }
 }
 
 /// Pseudonyms stand for users and addresses, the same in every line, and after a restart.

@@ -7,6 +7,7 @@
 mod absorption;
 mod call_order;
 mod calls;
+mod control;
 mod domains;
 mod first_registration;
 mod grants;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::rig::{Kamailio, Outcome, Phone, Port, Script, Service, Settings, Verdict};
+use crate::rig::{Kamailio, Operator, Outcome, Phone, Port, Script, Service, Settings, Verdict};
 
 use Verdict::{Authenticated, Challenged};
 
@@ -238,4 +238,30 @@ fn main_registrars_come_and_go() {
     );
     alice.register(60, port.address());
     assert_eq!(second.contacts("alice").len(), 1);
+}
+
+#[test]
+fn who_orders_a_reload_is_told_how_it_went() {
+    let port = Port::reserve();
+    let midreg = Service::start(&standalone(&[&port], "max_expires = 600"));
+    let operator = Operator::at(&midreg.control());
+
+    midreg.rewrite(&standalone(&[&port], "max_expires = 300"));
+    let told = operator.ask(&["reload"]);
+    assert_eq!(told.good(), "reloaded; changed: registration.max_expires\n");
+    assert_eq!(
+        operator.ask(&["reload", "--json"]).json()[0]["changed"],
+        serde_json::json!([])
+    );
+
+    midreg.rewrite(&standalone(&[&port], "max_expires = \"soon\""));
+    let told = operator.ask(&["reload"]);
+    assert_eq!(told.code, 1, "{told:?}");
+    assert!(
+        told.errors.contains("midreg.toml:7:15: bad value"),
+        "{told:?}"
+    );
+    let mut alice = Phone::of("alice");
+    let reply = alice.ask(&alice.contact(3600), 200, port.address());
+    assert_eq!(reply.contacts(), [(alice.uri(), 300)]);
 }

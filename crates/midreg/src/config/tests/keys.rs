@@ -225,6 +225,10 @@ pub(super) const PROBES: &[Probe] = &[
     ("log.parts.control", "\"debug\"", |c| {
         c.log.level_of(Part::Control) == Level::DEBUG
     }),
+    ("control.enabled", "false", |c| !c.operators.enabled),
+    ("control.path", "\"/run/midreg/m.sock\"", |c| {
+        c.operators.path.as_deref() == Some(Path::new("/run/midreg/m.sock"))
+    }),
     ("domain.name", "\"Other.Example\"", |c| {
         &*c.domains[0].0 == "other.example"
     }),
@@ -352,6 +356,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("[security]", &[]),
     ("[log]", &[]),
     ("[log.parts]", &[]),
+    ("[control]", &[]),
     ("[[domain]]", &["name = \"example.org\""]),
     ("[domain.registration]", &[]),
     ("[domain.calls]", &[]),

@@ -47,7 +47,9 @@ impl Service {
         write(&directory, file);
         let notify = format!("NOTIFY_SOCKET={}", path.display());
         let program = env!("CARGO_BIN_EXE_midreg");
-        let run = [program, "run", "--config", "midreg.toml"];
+        // Beside each other, each with its own.
+        let control = "control.path=midreg.sock";
+        let run = [program, "run", "--config", "midreg.toml", "--set", control];
         let arguments: Vec<&str> = environment
             .iter()
             .copied()
@@ -121,6 +123,16 @@ impl Service {
     /// What it has written so far.
     pub(crate) fn log(&self) -> Vec<String> {
         self.process.lines()
+    }
+
+    /// Its control socket.
+    pub(crate) fn control(&self) -> PathBuf {
+        self.path("midreg.sock")
+    }
+
+    /// Writes another file, which nobody is told to read.
+    pub(crate) fn rewrite(&self, file: &str) {
+        write(&self.directory, file);
     }
 
     /// A path in its directory.
