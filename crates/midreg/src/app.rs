@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
+use engine::Command;
+use engine::command::Answer;
 use tracing::{info, warn};
 
 use crate::config::{Config, words};
@@ -119,6 +121,12 @@ impl App {
     #[must_use]
     pub fn desk(&self) -> Desk {
         Desk::new(self.helm.clone())
+    }
+
+    /// Asks all shards; those that do not answer in time are left out.
+    #[must_use]
+    pub fn ask(&self, command: &Command) -> Vec<Answer> {
+        self.desk().ask_all(|_| command.clone())
     }
 
     /// Begins nothing more; what is under way may end within the upstream deadline.
