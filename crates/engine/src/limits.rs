@@ -67,6 +67,15 @@ pub const CALLS_REMEMBERED: usize = 1024;
 /// Bytes of a URI in such a story.
 pub const CALL_TEXT: usize = 96;
 
+/// Refused REGISTERs that are remembered.
+pub const REFUSALS_REMEMBERED: usize = 1024;
+/// Refused REGISTERs that are told of one AoR.
+pub const REFUSALS_TOLD: usize = 8;
+/// Bindings that are listed in one go.
+pub const PAGE: usize = 256;
+/// Places, free ones included, that are looked at for them.
+pub const PLACES_PER_PAGE: usize = 4096;
+
 /// How long a relayed challenge may be answered (D4).
 pub const CHALLENGE_LIFE: Duration = Duration::from_secs(32);
 /// How long a departed device's last CSeq is remembered (R8): a transaction's life.
