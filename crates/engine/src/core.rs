@@ -315,8 +315,12 @@ impl Core {
 
     /// Who is expected at the listener of a flow.
     pub(crate) fn side(&self, flow: &Flow) -> Side {
-        let listener = self.policy.listeners.get(usize::from(flow.listener.0));
-        listener.map_or(Side::Both, |listener| listener.side)
+        self.policy.side(flow.listener)
+    }
+
+    /// Whether there is still a way to a device: its listener is open.
+    pub(crate) fn is_reachable(&self, binding: &Binding) -> bool {
+        self.side(&binding.flow) != Side::Nobody
     }
 
     /// A pause before a peer should come again, spread so that not all come at once.

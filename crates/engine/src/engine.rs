@@ -91,8 +91,8 @@ impl Engine {
             Input::PersistFailed(seq) => self.on_persist_failed(now, seq, out),
             Input::Policy(policy) => {
                 registrar::adopt(&mut self.core, now, &policy.upstream);
-                let former = core::mem::replace(&mut self.core.policy, policy);
-                self.core.settings.change(former);
+                self.core.settings.change(&self.core.policy, &policy);
+                self.core.policy = policy;
             }
             Input::Command(command) => operator::carry_out(&mut self.core, now, command, out),
         }

@@ -52,6 +52,8 @@ pub(crate) struct Fork {
     pub(crate) ring_time: Duration,
     /// What becomes of a 3xx.
     pub(crate) redirects: Redirects,
+    /// The addresses of 3xx that were followed: each is tried once (RFC 3261 §16.5).
+    pub(crate) followed: Vec<Box<[u8]>>,
     /// How many branches it may have at a time (RFC 5393).
     pub(crate) breadth: u32,
     /// For whom it waits although nobody is there (R1).

@@ -207,10 +207,28 @@ fn cancel_losers(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
     }
 }
 
+/// Devices as they are when it is their turn: one may have left since the request came, or be
+/// elsewhere.
+fn as_they_are(core: &Core, now: Now, group: Group) -> Group {
+    let as_it_is = |target: Target| {
+        let device = target.binding.filter(|_| !target.uri.is_empty());
+        let Some(device) = device else {
+            return Some(target);
+        };
+        let binding = core.table.binding(device)?;
+        (binding.ends_at() > now.mono).then(|| Target::of(binding))
+    };
+    group.into_iter().filter_map(as_it_is).collect()
+}
+
 /// Tries a later group: the request is read again.
 fn try_group(core: &mut Core, now: Now, id: ForkId, group: Group, out: &mut Outbox) {
     let Some(fork) = core.forks.get(id) else {
         return;
+    };
+    let group = match fork.branches.is_empty() {
+        true => group,
+        false => as_they_are(core, now, group),
     };
     let (bytes, came_by) = (fork.request.clone(), fork.came_by);
     let Ok(message) = Message::parse(&bytes) else {

@@ -49,18 +49,26 @@ pub(super) fn follows(core: &mut Core, id: ForkId, branch: usize, message: &Mess
             node,
         })
     });
-    let group: Group = named.take(room).collect();
+    let named: Group = named.take(room).collect();
     debug_assert!(node != NodeId::NONE);
     let Some(fork) = core.forks.get_mut(id) else {
         return false;
     };
-    if group.is_empty() {
+    if named.is_empty() {
         return false;
+    }
+    // RFC 3261 §16.5: two devices may name the same address.
+    let mut group = Group::new();
+    for target in named {
+        if !fork.followed.contains(&target.uri) {
+            fork.followed.push(target.uri.clone());
+            group.push(target);
+        }
     }
     fork.on_final(branch, message.status().unwrap_or(302), Origin::Local);
     // RFC 5393 §5.3.3: what is found on the way shares the breadth that is left.
     let groups = targets::narrow(Plan::from([group]), fork.breadth as usize);
-    for group in groups.into_iter().rev() {
+    for group in groups.into_iter().rev().filter(|group| !group.is_empty()) {
         fork.plan.push_front(group);
     }
     true

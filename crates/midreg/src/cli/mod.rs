@@ -8,8 +8,10 @@ mod demo;
 mod explain;
 mod kick;
 mod ladder;
+mod log;
 mod man;
 mod pcap;
+mod reload;
 mod remote;
 mod resync;
 mod run;
@@ -69,6 +71,10 @@ enum Command {
     Calls(calls::Options),
     /// Have every device asked for anew at the main registrar.
     Resync(resync::Options),
+    /// Have a midreg that runs read its configuration again.
+    Reload(reload::Options),
+    /// Tell how much a midreg that runs writes to its log, or change that.
+    Log(log::Options),
     /// Show what a midreg that runs is doing, again and again.
     Top(top::Options),
     /// Show the messages from and to a user, live.
@@ -117,6 +123,8 @@ pub fn main() -> ExitCode {
         Command::Kick(options) => remote::end(kick::kick(&options)),
         Command::Calls(options) => remote::end(calls::calls(&options)),
         Command::Resync(options) => remote::end(resync::resync(&options)),
+        Command::Reload(options) => remote::end(reload::reload(&options)),
+        Command::Log(options) => remote::end(log::log(&options)),
         Command::Top(options) => remote::end(top::top(&options)),
         Command::Trace(options) => remote::end(trace::trace(&options)),
         Command::Completions(options) => remote::end(completions::completions(&options)),

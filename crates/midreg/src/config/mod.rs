@@ -51,7 +51,7 @@ pub use checked::Config;
 pub use control::ControlConfig;
 pub use error::{Fault, Faults, Look};
 pub use listen::Listen;
-pub use logging::{LogConfig, LogFormat};
+pub use logging::{LogConfig, LogFormat, Redact};
 pub use record::Record;
 pub use set::Override;
 pub(crate) use value::parse_duration;

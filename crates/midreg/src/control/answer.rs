@@ -5,12 +5,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use engine::command::{Answer, Cursor, NodeView};
 use engine::{BindingId, Command, NodeId, Slot};
 use serde_json::Value;
+use tracing::info;
 
 use super::desk::Desk;
 use super::wire::{
-    Calls, Code, Contacts, Explained, Kicked, Refusal, Request, Response, Resynced, Status, Watched,
+    Calls, Code, Contacts, Explained, Kicked, LogLevels, Refusal, Reloaded, Request, Response,
+    Resynced, Status, Watched,
 };
 use super::{limits, merge, views};
+use crate::config::Fault;
+use crate::reload::Reloader;
 
 /// The answer to a request.
 pub(super) type Answered = Response<Value>;
@@ -26,6 +30,10 @@ pub(super) fn answer(desk: &Desk, request: &Request) -> Answered {
         Request::Kick { who } => kick(desk, who).and_then(as_value),
         Request::Calls { aor, limit } => calls(desk, aor.as_deref(), *limit).and_then(as_value),
         Request::Resync { node } => resync(desk, node.as_deref()).and_then(as_value),
+        Request::Reload {} => reload(desk).and_then(as_value),
+        Request::Log { part, level } => {
+            log(desk, part.as_deref(), level.as_deref()).and_then(as_value)
+        }
         Request::Trace { .. } => Err(refusal(Code::BadRequest, "a trace is not one answer")),
     };
     match answered {
@@ -51,7 +59,7 @@ pub(super) fn watching(desk: &Desk, aor: &str) -> Result<Watched, Refusal> {
 fn status(desk: &Desk) -> Status {
     let (report, told) = desk.report();
     let uptime = desk.started().elapsed().as_millis();
-    let listeners = desk.listeners().iter();
+    let listeners = desk.listeners().into_iter();
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
@@ -66,7 +74,7 @@ fn status(desk: &Desk) -> Status {
 }
 
 fn nodes(desk: &Desk) -> Vec<Vec<NodeView>> {
-    let answers = desk.ask_all(&Command::Nodes { tag: 0 }).into_iter();
+    let answers = desk.ask_all(|tag| Command::Nodes { tag }).into_iter();
     let nodes = answers.filter_map(|answer| match answer {
         Answer::Nodes(nodes) => Some(nodes),
         _ => None,
@@ -108,14 +116,11 @@ fn page(desk: &Desk, from: Bookmark, most: usize) -> Result<Contacts, Refusal> {
             break;
         };
         let left = most - contacts.len();
-        let answer = desk.ask(
-            shard,
-            Command::List {
-                tag: 0,
-                from: at,
-                most: left,
-            },
-        );
+        let answer = desk.ask(shard, |tag| Command::List {
+            tag,
+            from: at,
+            most: left,
+        });
         let Some(Answer::Page(page)) = answer else {
             return Err(refusal(Code::NoAnswer, "a worker did not answer in time"));
         };
@@ -143,8 +148,8 @@ fn explain(desk: &Desk, aor: &str) -> Result<Explained, Refusal> {
         Some(node.name.clone())
     };
     let mut parts = Vec::new();
-    for answer in desk.ask_all(&Command::Explain {
-        tag: 0,
+    for answer in desk.ask_all(|tag| Command::Explain {
+        tag,
         aor: aor.to_owned(),
     }) {
         match answer {
@@ -168,8 +173,8 @@ const LAST_CALLS: usize = 5;
 fn calls(desk: &Desk, aor: Option<&str>, limit: Option<usize>) -> Result<Calls, Refusal> {
     let most = limit.unwrap_or(limits::CALLS).clamp(1, limits::CALLS);
     let mut calls = Vec::new();
-    for answer in desk.ask_all(&Command::Calls {
-        tag: 0,
+    for answer in desk.ask_all(|tag| Command::Calls {
+        tag,
         aor: aor.map(str::to_owned),
         most,
     }) {
@@ -185,15 +190,16 @@ fn calls(desk: &Desk, aor: Option<&str>, limit: Option<usize>) -> Result<Calls, 
 }
 
 fn kick(desk: &Desk, who: &str) -> Result<Kicked, Refusal> {
-    let command = match BindingId::read(who) {
-        Some(binding) => Command::KickBinding { tag: 0, binding },
+    let binding = BindingId::read(who);
+    let answers = desk.ask_all(|tag| match binding {
+        Some(binding) => Command::KickBinding { tag, binding },
         None => Command::Kick {
-            tag: 0,
+            tag,
             aor: who.to_owned(),
         },
-    };
+    });
     let mut kicked = 0;
-    for answer in desk.ask_all(&command) {
+    for answer in answers {
         match answer {
             Answer::Kicked(count) => kicked += count,
             Answer::Refused(_) => {
@@ -225,9 +231,42 @@ fn resync(desk: &Desk, node: Option<&str>) -> Result<Resynced, Refusal> {
     }
     for name in &nodes {
         let node = NodeId::of(name);
-        let _ = desk.ask_all(&Command::ResyncNode { tag: 0, node });
+        let _ = desk.ask_all(|tag| Command::ResyncNode { tag, node });
     }
     Ok(Resynced { nodes })
+}
+
+fn reload(desk: &Desk) -> Result<Reloaded, Refusal> {
+    let done = reloader(desk)?.reload();
+    let done = done.map_err(|why| refusal(Code::Refused, why.to_string()))?;
+    Ok(Reloaded {
+        changed: done.changed,
+        warnings: done.warnings.iter().map(Fault::text).collect(),
+    })
+}
+
+fn log(desk: &Desk, part: Option<&str>, level: Option<&str>) -> Result<LogLevels, Refusal> {
+    let dial = reloader(desk)?.dial();
+    match (part, level) {
+        (Some(part), Some(level)) => {
+            let turned = dial.turn(part, level);
+            turned.map_err(|why| refusal(Code::BadRequest, why.to_string()))?;
+            info!(target: "control", part, level, "the log was turned");
+        }
+        (None, None) => {}
+        _ => return Err(refusal(Code::BadRequest, "a part and a level, or neither")),
+    }
+    let levels = dial.standing();
+    let levels = levels.map(|(part, level)| (part.name().to_owned(), level.to_owned()));
+    Ok(LogLevels {
+        levels: levels.collect(),
+    })
+}
+
+/// What the process that serves has, and one inside another program has not.
+fn reloader(desk: &Desk) -> Result<&Reloader, Refusal> {
+    let reloader = desk.reloader();
+    reloader.ok_or_else(|| refusal(Code::Refused, "this midreg has no configuration of its own"))
 }
 
 /// How far a reader of all contacts has come: which shard, and where there.

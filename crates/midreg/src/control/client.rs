@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::wire::{Refusal, Request, Response};
 
-/// How long an answer may take: longer than midreg waits for its workers.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer may take: longer than midreg waits for its workers, and for names in a reload.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connection to a midreg that runs.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 //! between two of them either may know. Only who reads page by page asks one after the other.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
@@ -12,45 +12,65 @@ use engine::command::Answer;
 use engine::{Command, ListenerId};
 
 use super::limits::ANSWER_WITHIN;
-use crate::shard::mailbox::{Control, Mailbox};
+use crate::app::Helm;
+use crate::reload::Reloader;
+use crate::shard::mailbox::Control;
 use crate::shard::report::Report;
 use crate::shard::watch::Watch;
+
+/// Tells one command of this process from another.
+static TAGS: AtomicU64 = AtomicU64::new(1);
 
 /// Where the shards are asked.
 #[derive(Clone, Debug)]
 pub struct Desk {
-    boxes: Arc<[Mailbox]>,
-    locals: Vec<SocketAddr>,
+    helm: Helm,
+    reloader: Option<Reloader>,
     started: Instant,
 }
 
 impl Desk {
-    /// A desk before these shards, whose listeners have these addresses.
+    /// A desk before the shards of a midreg.
     #[must_use]
-    pub fn new(boxes: Arc<[Mailbox]>, locals: Vec<SocketAddr>) -> Self {
+    pub fn new(helm: Helm) -> Self {
         Self {
-            boxes,
-            locals,
+            helm,
+            reloader: None,
             started: Instant::now(),
         }
+    }
+
+    /// The same, where the configuration can be read again and the log be turned.
+    #[must_use]
+    pub fn with_reloader(self, reloader: Reloader) -> Self {
+        Self {
+            reloader: Some(reloader),
+            ..self
+        }
+    }
+
+    /// What reads the configuration again, where there is such.
+    #[must_use]
+    pub fn reloader(&self) -> Option<&Reloader> {
+        self.reloader.as_ref()
     }
 
     /// How many shards there are.
     #[must_use]
     pub fn shards(&self) -> usize {
-        self.boxes.len()
+        self.helm.boxes().len()
     }
 
     /// The addresses of the listeners.
     #[must_use]
-    pub fn listeners(&self) -> &[SocketAddr] {
-        &self.locals
+    pub fn listeners(&self) -> Vec<SocketAddr> {
+        self.helm.listeners()
     }
 
     /// The address of one of them.
     #[must_use]
     pub fn local(&self, listener: ListenerId) -> Option<SocketAddr> {
-        self.locals.get(usize::from(listener.0)).copied()
+        self.helm.listener(listener)
     }
 
     /// When it was put up.
@@ -61,10 +81,10 @@ impl Desk {
 
     /// Asks all shards. Those that do not answer in time are left out.
     #[must_use]
-    pub fn ask_all(&self, command: &Command) -> Vec<Answer> {
-        let (asker, answers) = sync_channel(self.boxes.len());
-        for mailbox in self.boxes.iter() {
-            mailbox.order(Control::Command(command.clone(), asker.clone()));
+    pub fn ask_all(&self, command: impl Fn(u64) -> Command) -> Vec<Answer> {
+        let (asker, answers) = sync_channel(self.helm.boxes().len());
+        for mailbox in self.helm.boxes() {
+            mailbox.order(Control::Command(command(tag()), asker.clone()));
         }
         drop(asker);
         gather(&answers)
@@ -72,18 +92,18 @@ impl Desk {
 
     /// Asks one shard; `None` when it does not answer in time, or there is none of this number.
     #[must_use]
-    pub fn ask(&self, shard: usize, command: Command) -> Option<Answer> {
+    pub fn ask(&self, shard: usize, command: impl Fn(u64) -> Command) -> Option<Answer> {
         let (asker, answers) = sync_channel(1);
-        let mailbox = self.boxes.get(shard)?;
-        mailbox.order(Control::Command(command, asker));
+        let mailbox = self.helm.boxes().get(shard)?;
+        mailbox.order(Control::Command(command(tag()), asker));
         gather(&answers).pop()
     }
 
     /// How things stand over all shards, and how many of them have told.
     #[must_use]
     pub fn report(&self) -> (Report, usize) {
-        let (reply, reports) = sync_channel(self.boxes.len());
-        for mailbox in self.boxes.iter() {
+        let (reply, reports) = sync_channel(self.helm.boxes().len());
+        for mailbox in self.helm.boxes() {
             mailbox.order(Control::Report(reply.clone()));
         }
         drop(reply);
@@ -95,7 +115,7 @@ impl Desk {
 
     /// Has all shards show the messages of an AoR.
     pub fn watch(&self, watch: impl Fn() -> Watch) {
-        for mailbox in self.boxes.iter() {
+        for mailbox in self.helm.boxes() {
             mailbox.order(Control::Watch(watch()));
         }
     }
@@ -106,4 +126,8 @@ fn gather<T>(answers: &Receiver<T>) -> Vec<T> {
     let until = Instant::now() + ANSWER_WITHIN;
     let left = || until.saturating_duration_since(Instant::now());
     std::iter::from_fn(|| answers.recv_timeout(left()).ok()).collect()
+}
+
+fn tag() -> u64 {
+    TAGS.fetch_add(1, Ordering::Relaxed)
 }

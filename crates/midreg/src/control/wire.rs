@@ -52,6 +52,17 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         node: Option<String>,
     },
+    /// Has the configuration read again: [`Reloaded`].
+    Reload {},
+    /// Turns the log, if a part and a level are named, and tells how it stands: [`LogLevels`].
+    Log {
+        /// A part, or `all`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<String>,
+        /// The least important level of it that is still written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        level: Option<String>,
+    },
     /// Shows the messages from and to an AoR, until the client goes: [`Watched`].
     Trace {
         /// It.
@@ -86,10 +97,28 @@ pub enum Code {
     BadRequest,
     /// There is nothing of the kind.
     NotFound,
+    /// It cannot be done; nothing has changed.
+    Refused,
     /// There are too many clients.
     Busy,
     /// No shard answered in time.
     NoAnswer,
+}
+
+/// What a reload has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Keys with another value, by their dotted paths; passwords are not compared.
+    pub changed: Vec<String>,
+    /// What is unwise about the new configuration, a line each.
+    pub warnings: Vec<String>,
+}
+
+/// How the log stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLevels {
+    /// The least important level of each part that is still written.
+    pub levels: BTreeMap<String, String>,
 }
 
 /// How things stand, since the start where it is counted.

@@ -30,6 +30,7 @@ fn fork(method: Method, groups: &[&[&str]]) -> Fork {
         challenges: Vec::new(),
         ring_time: Duration::from_secs(30),
         redirects: Redirects::Pass,
+        followed: Vec::new(),
         breadth: 60,
         awaited: None,
         timer: None,

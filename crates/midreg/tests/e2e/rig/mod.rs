@@ -18,6 +18,7 @@ mod process;
 mod program;
 mod reply;
 mod script;
+mod service;
 mod sipp;
 mod site;
 mod usrloc;
@@ -34,6 +35,7 @@ pub(crate) use phone::Phone;
 pub(crate) use port::Port;
 pub(crate) use reply::Reply;
 pub(crate) use script::Script;
+pub(crate) use service::{Outcome, Service};
 pub(crate) use site::{Between, Site, aor, behind_midreg, everywhere, outsider, tests_of};
 pub(crate) use usrloc::Contact;
 
