@@ -1,5 +1,5 @@
 //! `Server`: a child process that serves on a loopback port while it is needed. It is asked to stop when the
-//! value is dropped, killed if it does not, and dies with us in any case.
+//! value is dropped, killed if it does not, and ends with us in any case.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Context, Failure};
 use crate::process::Process;
-use crate::syscalls;
+use crate::syscalls::{self, Orphaned};
 
 /// How long a server may take until it answers.
 const START_LIMIT: Duration = Duration::from_secs(15);
@@ -38,7 +38,7 @@ impl Server {
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
-        let mut child = spawn(&mut command)?;
+        let mut child = spawn(&mut command, Orphaned::Killed)?;
         let output = child.stdout.take();
         // From here on the child is ended by Drop, whatever its first line says.
         let mut server = Self {
@@ -59,7 +59,7 @@ impl Server {
     ) -> Result<Self, Failure> {
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut server = Self {
-            child: spawn(command)?,
+            child: spawn(command, Orphaned::Asked)?,
             address,
         };
         let end = Instant::now() + START_LIMIT;
@@ -133,8 +133,8 @@ pub fn ask(address: SocketAddr, request: &[u8], patience: Duration) -> Option<Ve
     Some(buffer)
 }
 
-fn spawn(command: &mut Command) -> Result<Child, Failure> {
-    syscalls::die_with_parent(command);
+fn spawn(command: &mut Command, orphaned: Orphaned) -> Result<Child, Failure> {
+    syscalls::end_with_parent(command, orphaned);
     let program = command.get_program().to_owned();
     command
         .spawn()

@@ -29,6 +29,8 @@ pub enum Command {
     Register(RegisterArgs),
     /// Measure a midreg against the bare floor, in alternating rounds of one run
     Compare(CompareArgs),
+    /// Measure what a call costs a midreg, beside a Kamailio and the bare floor, in alternating rounds
+    Calls(CallsArgs),
     /// Measure what a midreg's bindings take in memory, at once and when the storm is over
     Memory(MemoryArgs),
     /// The measured process of `echo`
@@ -225,6 +227,48 @@ pub struct CompareArgs {
     /// Requests per round
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub requests: u64,
+    /// Seconds at most per round
+    #[arg(long = "for", value_name = "SECONDS", default_value_t = 60)]
+    pub r#for: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `calls`.
+#[derive(Args, Debug)]
+pub struct CallsArgs {
+    /// The midreg binary
+    #[arg(long, value_name = "PATH")]
+    pub midreg: PathBuf,
+    /// Another setting for it, besides registration.min_expires=1; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// A Kamailio binary to compare with: registrar and stateful relay, one worker
+    #[arg(long, value_name = "PATH")]
+    pub kamailio: Option<PathBuf>,
+    /// Devices of each user; several numbers, separated by commas, are measured in the same rounds. One device
+    /// is called in mode contact, more in mode aor
+    #[arg(long, value_delimiter = ',', default_value = "1,2", value_parser = clap::value_parser!(u16).range(1..=4))]
+    pub devices: Vec<u16>,
+    /// Users
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub users: u32,
+    /// Source ports of the devices
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(4..=256))]
+    pub sockets: u16,
+    /// Calls under way at once (closed loop)
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub window: u16,
+    /// Calls per second, whatever the target does (instead of the closed loop)
+    #[arg(long, conflicts_with = "window")]
+    pub rate: Option<f64>,
+    /// Rounds of each kind
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// Calls per round. An answered call keeps its place in a proxy for 32 s: many rounds of many fill it up
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub calls: u64,
     /// Seconds at most per round
     #[arg(long = "for", value_name = "SECONDS", default_value_t = 60)]
     pub r#for: u64,

@@ -1,6 +1,6 @@
 //! `Fleet`: the phones of a run and the driver that moves them; preloading them all.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -51,7 +51,21 @@ impl Fleet {
         aors: u32,
         expires: u32,
     ) -> Result<Self, Failure> {
-        let sockets = open_sources(target, args.sockets.into())?;
+        Self::over(
+            open_sources(target, args.sockets.into())?,
+            args,
+            aors,
+            expires,
+        )
+    }
+
+    /// The same over sockets that are there, connected to the target.
+    pub fn over(
+        sockets: Vec<UdpSocket>,
+        args: &FleetArgs,
+        aors: u32,
+        expires: u32,
+    ) -> Result<Self, Failure> {
         let sources = sockets
             .iter()
             .map(|socket| socket.local_addr())
@@ -134,7 +148,7 @@ impl Fleet {
 }
 
 /// Differs from run to run, so that a target that still knows the last run's Call-IDs sees phones rebooted.
-fn run_number() -> u32 {
+pub fn run_number() -> u32 {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();

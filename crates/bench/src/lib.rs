@@ -5,6 +5,7 @@
 //! Nothing here is linked into midreg, and nothing here decides anything about SIP: messages are templates, and
 //! the few fields of an answer that matter are searched for, independent of the parser under test.
 
+pub mod calls;
 pub mod children;
 pub mod cli;
 pub mod compare;
@@ -44,6 +45,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Registrar(args) => registrar_server::run(args),
         Command::Register(args) => register::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Calls(args) => calls::run(args),
         Command::Memory(args) => memory_command::run(args),
         Command::EchoServer(args) => echo::serve(args.response_bytes),
     }

@@ -38,6 +38,15 @@ impl CpuTime {
     }
 }
 
+impl CpuTime {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            user_us: self.user_us + other.user_us,
+            system_us: self.system_us + other.system_us,
+        }
+    }
+}
+
 impl Sub for CpuTime {
     type Output = Self;
 
@@ -55,8 +64,26 @@ impl Process {
         Self { pid }
     }
 
-    /// CPU time used so far. Fails when the process is gone.
+    /// CPU time used so far, by the process and by those it has started and that still live, and so on. Fails
+    /// when the process is gone.
     pub fn cpu(self) -> Result<CpuTime, Failure> {
+        let children = self.children().into_iter();
+        // A child that has ended meanwhile was no worker.
+        Ok(children
+            .filter_map(|child| child.cpu().ok())
+            .fold(self.own_cpu()?, CpuTime::plus))
+    }
+
+    /// The processes that its first thread has started; none where the kernel does not tell.
+    fn children(self) -> Vec<Self> {
+        let listed = self.read(&format!("task/{}/children", self.pid));
+        let listed = listed.unwrap_or_default();
+        let pids = listed.split_ascii_whitespace();
+        pids.filter_map(|pid| pid.parse().ok().map(Self::new))
+            .collect()
+    }
+
+    fn own_cpu(self) -> Result<CpuTime, Failure> {
         let text = self.read("stat")?;
         let (user, system) = parse_stat(&text).ok_or_else(|| self.unreadable("stat"))?;
         let tick_us = 1e6 / syscalls::clock_ticks() as f64;

@@ -1,5 +1,8 @@
-//! `Subject`: a midreg that is started to be measured, before a stub main registrar of its own.
+//! `Subject`: a midreg that is started to be measured, before a stub main registrar of its own; [`Midreg`] is how
+//! any is started.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,8 +23,16 @@ impl Subject {
     /// Starts both. Where the phones have a password, the main registrar challenges.
     pub fn start(args: &SubjectArgs, fleet: &FleetArgs) -> Result<Self, Failure> {
         let registrar = start_registrar(fleet)?;
+        let midreg = Midreg {
+            program: &args.midreg,
+            settings: &args.settings,
+            mode: &args.mode,
+            upstream: registrar.address(),
+        };
+        // A query (RFC 3261 §10.2.3) is answered by any registrar and binds nothing.
+        let query = probe("REGISTER", &fleet.domain);
         Ok(Self {
-            midreg: start_midreg(args, fleet, &registrar)?,
+            midreg: midreg.start(free_port()?, &query)?,
             registrar,
         })
     }
@@ -53,32 +64,37 @@ fn start_registrar(fleet: &FleetArgs) -> Result<Server, Failure> {
     }
 }
 
-fn start_midreg(
-    args: &SubjectArgs,
-    fleet: &FleetArgs,
-    registrar: &Server,
-) -> Result<Server, Failure> {
-    let address = free_port()?;
-    let mut command = Command::new(&args.midreg);
-    command
-        .arg("run")
-        .args(["--listen", &format!("udp://{address}")])
-        .args(["--upstream", &format!("sip:{}", registrar.address())])
-        .args(["--mode", &args.mode])
-        .args(["--set", "registration.min_expires=1"]);
-    for setting in &args.settings {
-        command.args(["--set", setting]);
+/// A midreg as it is to be started.
+pub struct Midreg<'a> {
+    /// The binary.
+    pub program: &'a Path,
+    /// Settings besides `registration.min_expires=1`.
+    pub settings: &'a [String],
+    /// Mode it runs in.
+    pub mode: &'a str,
+    /// Its main registrar.
+    pub upstream: SocketAddr,
+}
+
+impl Midreg<'_> {
+    /// Starts it on `address` and waits until it answers `probe` there.
+    pub fn start(&self, address: SocketAddr, probe: &str) -> Result<Server, Failure> {
+        let mut command = Command::new(self.program);
+        command
+            .arg("run")
+            .args(["--listen", &format!("udp://{address}")])
+            .args(["--upstream", &format!("sip:{}", self.upstream)])
+            .args(["--mode", self.mode])
+            .args(["--set", "registration.min_expires=1"]);
+        for setting in self.settings {
+            command.args(["--set", setting]);
+        }
+        Server::foreign(&mut command, address, probe.as_bytes())
     }
-    Server::foreign(
-        &mut command,
-        address,
-        // A query (RFC 3261 §10.2.3) is answered by any registrar and binds nothing.
-        probe("REGISTER", &fleet.domain).as_bytes(),
-    )
 }
 
 /// A request outside any dialog that any SIP element answers somehow.
-fn probe(method: &str, domain: &str) -> String {
+pub fn probe(method: &str, domain: &str) -> String {
     let branch = std::process::id();
     format!(
         "{method} sip:{domain} SIP/2.0\r\n\

@@ -388,12 +388,25 @@ impl AsRawFd for StopSignal {
     }
 }
 
-/// Makes the command's process die when the thread that spawns it does, so that no child outlives us.
-pub fn die_with_parent(command: &mut Command) {
+/// How a child hears that its parent is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Orphaned {
+    /// It is killed.
+    Killed,
+    /// It is asked to stop (SIGTERM), for it may have children of its own to end.
+    Asked,
+}
+
+/// Makes the command's process end when the thread that spawns it does, so that no child outlives us.
+pub fn end_with_parent(command: &mut Command, how: Orphaned) {
+    let signal = match how {
+        Orphaned::Killed => libc::SIGKILL,
+        Orphaned::Asked => libc::SIGTERM,
+    };
     // SAFETY: between fork and exec only `prctl` runs, which is async-signal-safe and takes no pointers.
     unsafe {
-        command.pre_exec(|| {
-            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0 {
+        command.pre_exec(move || {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, signal) == 0 {
                 Ok(())
             } else {
                 Err(io::Error::last_os_error())

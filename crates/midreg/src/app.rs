@@ -12,8 +12,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use engine::command::Answer;
 use engine::policy::Side;
-use engine::{Engine, EngineConfig, Policy, Router, ShardId};
+use engine::{Command, Engine, EngineConfig, Policy, Router, ShardId};
 use tracing::{info, warn};
 
 use crate::clock::Clock;
@@ -160,6 +161,19 @@ impl App {
             sum.add(&report);
         }
         sum
+    }
+
+    /// Asks all shards; those that do not answer in time are left out.
+    #[must_use]
+    pub fn ask(&self, command: &Command) -> Vec<Answer> {
+        let (asker, replies) = sync_channel(self.boxes.len());
+        for mailbox in self.boxes.iter() {
+            mailbox.order(Control::Command(command.clone(), asker.clone()));
+        }
+        drop(asker);
+        let until = Instant::now() + REPORT_WITHIN;
+        let left = || until.saturating_duration_since(Instant::now());
+        std::iter::from_fn(|| replies.recv_timeout(left()).ok()).collect()
     }
 
     /// Takes no more requests; what is under way may end within the upstream deadline.

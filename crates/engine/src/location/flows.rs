@@ -12,6 +12,10 @@ use crate::location::place::Ref;
 /// Tables that the index is dealt over, so that none of them grows in a long stall.
 const PARTS: usize = 256;
 
+/// Bindings that are found by one flow. One device has no more; whoever speaks for a crowd by one flow
+/// must not make the index slow, and one of the crowd is as good as another.
+const PER_FLOW: usize = 8;
+
 /// Bindings by flow. The hash is keyed, because addresses are a stranger's choice.
 #[derive(Debug)]
 pub(super) struct Flows {
@@ -48,6 +52,10 @@ impl Flows {
         let (part, mark) = self.home(flow);
         if let Some(part) = self.parts.get_mut(part) {
             let entry = Entry { mark, place };
+            let alike = part.iter_hash(spread(mark));
+            if alike.filter(|other| other.mark == mark).count() >= PER_FLOW {
+                return;
+            }
             part.insert_unique(spread(mark), entry, |entry| spread(entry.mark));
         }
     }
@@ -76,6 +84,7 @@ impl Flows {
         }
         hasher.write_u16(flow.remote.port());
         hasher.write_u32(flow.connection.0);
+        hasher.write_u32(flow.origin);
         let hash = hasher.finish();
         ((hash >> 32) as usize % PARTS, hash as u32)
     }
@@ -108,5 +117,19 @@ mod tests {
         assert_eq!(flows.of(&flow(5010)).count(), 1);
         assert_eq!(flows.of(&flow(4999)).count(), 0);
         assert_eq!(flows.len(), 999);
+    }
+
+    #[test]
+    fn a_crowd_behind_one_flow_does_not_make_it_slow() {
+        let flow = Flow::udp(ListenerId(0), ([192, 0, 2, 1], 5060).into());
+        let mut flows = Flows::new((1, 2));
+        for index in 0..100_000 {
+            flows.add(&flow, Ref::new(Slot(1), index).unwrap());
+        }
+        assert_eq!((flows.of(&flow).count(), flows.len()), (PER_FLOW, PER_FLOW));
+        for index in 0..100_000 {
+            flows.remove(&flow, Ref::new(Slot(1), index).unwrap());
+        }
+        assert_eq!(flows.len(), 0);
     }
 }

@@ -7,7 +7,7 @@
 //! # Invariants
 //! * A binding belongs to exactly one record, a record has at least one binding.
 //! * A binding is armed in the expiry wheel exactly once.
-//! * `bindings()` equals the sum over records, over sources, and over flows.
+//! * `bindings()` equals the sum over records, and over sources.
 
 mod binding;
 mod change;

@@ -4,15 +4,16 @@
 use sip::{Message, Name, Patch};
 
 use crate::proxy::names;
-use crate::proxy::outgoing::Renamed;
+use crate::proxy::outgoing;
 use crate::registrar::without_first;
 
-/// Appends a branch's answer as the caller gets it. `challenges` are those of other branches, whole
-/// lines (RFC 3261 §16.7 step 7). `None` when we were the one who asked: nothing is left of the Via.
+/// Appends a branch's answer as the caller gets it, with the names of `asked`, the request, where they
+/// have to be put back. `challenges` are those of other branches, whole lines (RFC 3261 §16.7 step 7).
+/// `None` when we were the one who asked: nothing is left of the Via.
 pub(crate) fn write(
     answer: &Message<'_>,
-    request: &Message<'_>,
-    (renamed, status, challenges): (Renamed, u16, &[u8]),
+    asked: Option<Message<'_>>,
+    (status, challenges): (u16, &[u8]),
     out: &mut Vec<u8>,
 ) -> Option<()> {
     let top = answer.header(Name::Via)?;
@@ -24,7 +25,7 @@ pub(crate) fn write(
             patch.remove_header(&top);
         }
     }
-    if renamed == Renamed::Yes {
+    if let Some(request) = &asked {
         names::restore(&mut patch, answer, request);
     }
     if answer.status() != Some(status) {
@@ -33,6 +34,7 @@ pub(crate) fn write(
     if !challenges.is_empty() {
         patch.insert(answer.head_end(), challenges);
     }
+    outgoing::length(&mut patch, answer);
     patch.write(out);
     Some(())
 }
@@ -60,24 +62,20 @@ pub(crate) fn push_challenges(answer: &Message<'_>, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    const REQUEST: &[u8] = b"INVITE sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP a\r\n\r\n";
-
     fn told(answer: &str, status: u16, challenges: &str) -> Option<String> {
         let answer = answer.replace('\n', "\r\n");
         let answer = Message::parse(answer.as_bytes()).unwrap();
-        let request = Message::parse(REQUEST).unwrap();
         let mut out = Vec::new();
-        let how = (Renamed::No, status, challenges.as_bytes());
-        write(&answer, &request, how, &mut out)?;
+        write(&answer, None, (status, challenges.as_bytes()), &mut out)?;
         Some(String::from_utf8(out).unwrap())
     }
 
     #[test]
     fn r3261_16_25_our_via_comes_off_and_nothing_else() {
-        let rest = "Record-Route: <sip:x;lr>\r\nX: y\r\n\r\nbody";
+        let rest = "Record-Route: <sip:x;lr>\r\nX: y\r\nl: 4\r\n\r\nbody";
         for vias in ["Via: us, them\n", "Via: us\nv: them\n"] {
             let answer =
-                format!("SIP/2.0 180 Ringing\n{vias}Record-Route: <sip:x;lr>\nX: y\n\nbody");
+                format!("SIP/2.0 180 Ringing\n{vias}Record-Route: <sip:x;lr>\nX: y\nl: 4\n\nbody");
             let told = told(&answer, 180, "").unwrap();
             assert!(told.starts_with("SIP/2.0 180 Ringing\r\n"), "{told}");
             assert!(
@@ -101,7 +99,7 @@ mod tests {
 
     #[test]
     fn r3261_16_32_challenges_are_merged() {
-        let one = "SIP/2.0 401 Unauthorized\nVia: us, them\nWWW-Authenticate: Digest a\n\n";
+        let one = "SIP/2.0 401 Unauthorized\nVia: us, them\nl: 0\nWWW-Authenticate: Digest a\n\n";
         let told = told(one, 401, "WWW-Authenticate: Digest b\r\n").unwrap();
         assert!(
             told.contains("Digest a\r\nWWW-Authenticate: Digest b\r\n\r\n"),

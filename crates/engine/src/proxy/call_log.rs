@@ -3,6 +3,7 @@
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::clock::{Mono, Now, Wall};
 use crate::ids::AorHash;
@@ -16,9 +17,9 @@ pub(crate) struct CallNumber(u64);
 #[derive(Clone, Debug)]
 pub struct CallRecord {
     /// Who called, as the From says.
-    pub caller: Box<str>,
+    pub caller: Arc<str>,
     /// Who was called, as the To says.
-    pub callee: Box<str>,
+    pub callee: Arc<str>,
     /// Where the INVITE came from.
     pub source: SocketAddr,
     /// When it came.
@@ -94,7 +95,7 @@ impl CallLog {
         }
         let text = |uri: &[u8]| {
             let short = uri.get(..limits::CALL_TEXT).unwrap_or(uri);
-            String::from_utf8_lossy(short).into_owned().into_boxed_str()
+            Arc::from(String::from_utf8_lossy(short))
         };
         self.calls.push_back(CallRecord {
             caller: text(attempt.caller),

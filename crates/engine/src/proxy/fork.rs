@@ -140,8 +140,8 @@ pub(crate) struct Branch {
     pub(crate) txn: Option<ClientTxn>,
     /// Whether names in its answers have to be put back.
     pub(crate) renamed: Renamed,
-    /// What is said for it when it cannot be reached.
-    pub(crate) absent: u16,
+    /// The node of the main registrar that it is; [`NodeId::NONE`] for a device.
+    pub(crate) node: NodeId,
     /// How far it is.
     pub(crate) state: BranchState,
     /// Whether it is to be cancelled.
@@ -273,6 +273,14 @@ impl Fork {
         }
     }
 
+    /// Whether a branch has rung in vain: its 487 answers our own CANCEL and tells the caller, who has
+    /// not cancelled, nothing (RFC 3261 §16.8 counts it as 408).
+    pub(crate) fn was_passed_over(&self, branch: usize) -> bool {
+        let given_up = |branch: &Branch| branch.cancel != Cancel::Not;
+        self.branches.get(branch).is_some_and(given_up)
+            && self.phase != Phase::Closed(Closing::Cancelled)
+    }
+
     fn give_up(&mut self) {
         self.plan.clear();
         self.awaited = None;
@@ -325,6 +333,12 @@ impl Fork {
         !self.plan.is_empty()
     }
 
+    /// Whether the next are tried now, and nobody of those before is waited for.
+    pub(crate) fn is_hunting(&self) -> bool {
+        let waited_for = |branch: &Branch| !branch.is_over() && branch.cancel == Cancel::Not;
+        self.has_more() && !self.branches.iter().any(waited_for)
+    }
+
     /// How it ended for its sender without any answer from a branch.
     pub(crate) fn local_status(&self) -> (u16, &'static str) {
         if self.phase == Phase::Closed(Closing::Cancelled) {
@@ -336,6 +350,16 @@ impl Fork {
             440 => (440, "Max-Breadth Exceeded"),
             503 => (503, "Service Unavailable"),
             _ => (480, "Temporarily Unavailable"),
+        }
+    }
+
+    /// Nothing but further 2xx passes from now on. Only names that have to be put back need the request
+    /// for that.
+    pub(crate) fn linger(&mut self) {
+        self.phase = Phase::Lingering;
+        let mut branches = self.branches.iter();
+        if branches.all(|branch| branch.renamed == Renamed::No) {
+            self.request = Box::default();
         }
     }
 
@@ -354,6 +378,14 @@ impl Fork {
 }
 
 impl Branch {
+    /// What is said for it when it cannot be reached.
+    pub(crate) const fn absent(&self) -> u16 {
+        match self.node {
+            NodeId::NONE => 480,
+            _ => 503,
+        }
+    }
+
     const fn is_over(&self) -> bool {
         matches!(self.state, BranchState::Ended(_))
     }

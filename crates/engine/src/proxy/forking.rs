@@ -1,6 +1,6 @@
 //! What a fork's rules lead to: branches begin, answers go back, losers are cancelled.
 
-use sip::{Message, Method};
+use sip::{Message, Method, Name};
 
 use crate::clock::{Mono, Now};
 use crate::core::{Armed, Core, Purpose};
@@ -28,8 +28,22 @@ use crate::registrar::reply;
 use crate::txn::timing::TRANSACTION;
 use crate::txn::{ClientRequest, Kind};
 
-/// A fork begins: its first group is tried.
-pub(super) fn start(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
+/// A request as it was read, on its way.
+#[derive(Debug)]
+pub(super) struct Way<'a, 'm> {
+    /// All of it.
+    pub(super) message: &'a Message<'m>,
+    /// Where it is still to go.
+    pub(super) itinerary: &'a Itinerary<'m>,
+    /// What it will be known by if it comes again.
+    pub(super) loop_hash: LoopHash,
+}
+
+/// A fork begins: its first group is tried with the request as it was read already.
+pub(super) fn start(core: &mut Core, now: Now, id: ForkId, way: &Way<'_, '_>, out: &mut Outbox) {
+    if let Some(Next::Try(group)) = core.forks.get_mut(id).map(Fork::next) {
+        try_with(core, now, (id, group), way, out);
+    }
     go_on(core, now, id, out);
 }
 
@@ -44,6 +58,13 @@ pub(crate) fn on_response(
     let (Some(status), Some(fork)) = (message.status(), core.forks.get_mut(id)) else {
         return;
     };
+    if status >= 200 && fork.server.is_some() && message.values(Name::Via).nth(1).is_none() {
+        // It has lost the way back to the caller, who must hear something all the same.
+        return on_refused(core, now, (id, branch), out);
+    }
+    if status == 487 && fork.was_passed_over(branch) {
+        return on_silence(core, now, (id, branch), out);
+    }
     let renamed = fork
         .branches
         .get(branch)
@@ -89,7 +110,7 @@ pub(crate) fn on_silence(
 ) {
     if let Some(fork) = core.forks.get_mut(id) {
         fail(fork, branch, 408);
-        go_on(core, now, id, out);
+        hunt_on(core, now, id, out);
     }
 }
 
@@ -101,10 +122,7 @@ pub(crate) fn on_refused(
     out: &mut Outbox,
 ) {
     if let Some(fork) = core.forks.get_mut(id) {
-        let absent = fork
-            .branches
-            .get(branch)
-            .map_or(503, |branch| branch.absent);
+        let absent = fork.branches.get(branch).map_or(503, Branch::absent);
         fail(fork, branch, absent);
         go_on(core, now, id, out);
     }
@@ -135,6 +153,15 @@ pub(crate) fn on_timer(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) 
     }
     fork.pass_over();
     core.forks.stop_waiting(id);
+    hunt_on(core, now, id, out);
+}
+
+/// Time has passed without an answer. The caller is told that we are still at it: a long hunt in which
+/// nobody rings must not outlast his transaction.
+fn hunt_on(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
+    if core.forks.get(id).is_some_and(Fork::is_hunting) {
+        on_owed(core, now, id, out);
+    }
     go_on(core, now, id, out);
 }
 
@@ -194,6 +221,7 @@ fn as_they_are(core: &Core, now: Now, group: Group) -> Group {
     group.into_iter().filter_map(as_it_is).collect()
 }
 
+/// Tries a later group: the request is read again.
 fn try_group(core: &mut Core, now: Now, id: ForkId, group: Group, out: &mut Outbox) {
     let Some(fork) = core.forks.get(id) else {
         return;
@@ -206,25 +234,34 @@ fn try_group(core: &mut Core, now: Now, id: ForkId, group: Group, out: &mut Outb
     let Ok(message) = Message::parse(&bytes) else {
         return core.forks.end(id).map_or((), |_| ());
     };
-    let policy = std::sync::Arc::clone(&core.policy);
-    let Ok(itinerary) = Itinerary::read(&message, &policy, &core.keys) else {
+    let Ok(itinerary) = Itinerary::read(&message, &core.policy, &core.keys) else {
         return core.forks.end(id).map_or((), |_| ());
     };
     let heading = Heading::of(&message, came_by);
-    let loop_hash = LoopHash::of(&core.keys, &heading, &itinerary);
+    let way = Way {
+        message: &message,
+        itinerary: &itinerary,
+        loop_hash: LoopHash::of(&core.keys, &heading, &itinerary),
+    };
+    try_with(core, now, (id, group), &way, out);
+}
+
+fn try_with(
+    core: &mut Core,
+    now: Now,
+    (id, group): (ForkId, Group),
+    way: &Way<'_, '_>,
+    out: &mut Outbox,
+) {
+    let policy = std::sync::Arc::clone(&core.policy);
     let share = u32::try_from(group.len()).unwrap_or(u32::MAX).max(1);
     let begun = core.forks.get(id).map_or(0, |fork| fork.branches.len());
     note_tried(core, id, group.len());
     for (at, target) in group.iter().enumerate() {
         let number = begun + at;
-        let way = Way {
-            message: &message,
-            itinerary: &itinerary,
-            loop_hash,
-            share,
-        };
-        let branch = begin_branch(core, now, (id, number), target, (&policy, &way), out);
-        let (failed, absent) = (branch.txn.is_none(), branch.absent);
+        let how = (&*policy, way, share);
+        let branch = begin_branch(core, now, (id, number, target), how, out);
+        let (failed, absent) = (branch.txn.is_none(), branch.absent());
         if let Some(fork) = core.forks.get_mut(id) {
             fork.branches.push(branch);
             if failed {
@@ -235,29 +272,17 @@ fn try_group(core: &mut Core, now: Now, id: ForkId, group: Group, out: &mut Outb
     arm_ringing(core, now, id);
 }
 
-/// What all branches of a group have in common.
-struct Way<'a, 'm> {
-    message: &'a Message<'m>,
-    itinerary: &'a Itinerary<'m>,
-    loop_hash: LoopHash,
-    share: u32,
-}
-
 fn begin_branch(
     core: &mut Core,
     now: Now,
-    (id, number): (ForkId, usize),
-    target: &Target,
-    (policy, way): (&Policy, &Way<'_, '_>),
+    (id, number, target): (ForkId, usize, &Target),
+    (policy, way, share): (&Policy, &Way<'_, '_>, u32),
     out: &mut Outbox,
 ) -> Branch {
     let mut branch = Branch {
         txn: None,
         renamed: Renamed::No,
-        absent: match target.node {
-            NodeId::NONE => 480,
-            _ => 503,
-        },
+        node: target.node,
         state: BranchState::Calling,
         cancel: Cancel::Not,
     };
@@ -267,14 +292,15 @@ fn begin_branch(
     };
     let mut record = Vec::new();
     record_route::write(core, policy, fork, target, way.message, &mut record);
-    let breadth = fork.breadth / way.share;
+    let breadth = fork.breadth / share;
+    let spreads = share > 1 || record_route::opens_dialog(way.message);
     let how = Outgoing {
         itinerary: way.itinerary,
         target,
         hop: &hop,
         came_by: fork.came_by,
         loop_hash: way.loop_hash,
-        breadth: record_route::opens_dialog(way.message).then_some(breadth.max(1)),
+        breadth: spreads.then_some(breadth.max(1)),
         record: &record,
         names: (target.node != NodeId::NONE).then_some(policy),
     };
@@ -283,12 +309,16 @@ fn begin_branch(
     if bytes.len() > limits::DATAGRAM {
         return branch;
     }
+    let kind = kind_of(fork.method);
     let request = ClientRequest {
-        kind: kind_of(fork.method),
+        kind,
         branch: &hop.branch,
         flow: target.flow,
         bytes: bytes.into(),
-        give_up_at: Mono::NEVER,
+        give_up_at: match kind {
+            Kind::Invite => Mono::NEVER,
+            Kind::NonInvite => now.mono.plus(limits::ANSWER_PATIENCE),
+        },
         owner: Purpose::Branch(id, number).pack(),
     };
     branch.txn = core.txns.start_client(now, request, out).ok();
@@ -341,12 +371,21 @@ fn pass(
     let Some(fork) = core.forks.get(id) else {
         return;
     };
-    let (Some(server), Ok(request)) = (fork.server, Message::parse(&fork.request)) else {
+    let Some(server) = fork.server else {
         return;
     };
     let mut bytes = Vec::with_capacity(message.bytes().len());
-    if answer::write(message, &request, (renamed, status, b""), &mut bytes).is_some() {
+    let told = (status, &b""[..]);
+    if answer::write(message, asked(fork, renamed), told, &mut bytes).is_some() {
         core.txns.respond(now, server, status, &bytes, out);
+    }
+}
+
+/// The request, where its names have to be put back.
+fn asked(fork: &Fork, renamed: Renamed) -> Option<Message<'_>> {
+    match renamed {
+        Renamed::Yes => Message::parse(&fork.request).ok(),
+        Renamed::No => None,
     }
 }
 
@@ -370,10 +409,12 @@ fn keep(core: &mut Core, id: ForkId, (status, renamed): (u16, Renamed), message:
 
 /// The challenges of all branches reach the caller together (RFC 3261 §16.7 step 7).
 fn also_challenged(core: &mut Core, id: ForkId, message: &Message<'_>) {
-    if let (Some(401 | 407), Some(fork)) = (message.status(), core.forks.get_mut(id))
-        && fork.challenges.len() < limits::MERGED_CHALLENGES
-    {
+    if let (Some(401 | 407), Some(fork)) = (message.status(), core.forks.get_mut(id)) {
+        let before = fork.challenges.len();
         answer::push_challenges(message, &mut fork.challenges);
+        if fork.challenges.len() > limits::MERGED_CHALLENGES {
+            fork.challenges.truncate(before);
+        }
     }
 }
 
@@ -396,14 +437,18 @@ fn conclude(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
     note_end(core, now, id, end, out);
     let passed = real.and_then(|best| {
         let fork = core.forks.get(id)?;
-        let request = Message::parse(&fork.request).ok()?;
         let kept = Message::parse(&best.answer).ok()?;
         let merged: &[u8] = match best.status {
-            401 | 407 => &challenges,
+            401 | 407 if best.answer.len() + challenges.len() <= limits::DATAGRAM => &challenges,
             _ => b"",
         };
         let mut bytes = Vec::with_capacity(best.answer.len() + merged.len());
-        answer::write(&kept, &request, (best.renamed, status, merged), &mut bytes)?;
+        answer::write(
+            &kept,
+            asked(fork, best.renamed),
+            (status, merged),
+            &mut bytes,
+        )?;
         Some((fork.server?, bytes))
     });
     match passed {
@@ -443,8 +488,8 @@ fn over(core: &mut Core, now: Now, id: ForkId) {
         core.timers.cancel(old);
     }
     if lingers {
-        fork.phase = Phase::Lingering;
         fork.timer = Some(core.timers.arm(now.mono.plus(TRANSACTION), Armed::Fork(id)));
+        core.forks.linger(id);
     } else {
         core.forks.end(id);
     }

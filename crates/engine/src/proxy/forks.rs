@@ -67,6 +67,15 @@ impl Forks {
         self.table.get_mut(id.0).map(|fork| &mut **fork)
     }
 
+    /// A fork has only to pass further 2xx on.
+    pub(crate) fn linger(&mut self, id: ForkId) {
+        if let Some(fork) = self.table.get_mut(id.0) {
+            let held = fork.heap_size();
+            fork.linger();
+            self.bytes -= held - fork.heap_size();
+        }
+    }
+
     /// Forgets a fork and hands it back.
     pub(crate) fn end(&mut self, id: ForkId) -> Option<Box<Fork>> {
         let fork = self.table.remove(id.0)?;

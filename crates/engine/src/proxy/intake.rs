@@ -14,7 +14,7 @@ use crate::proxy::best::Origin;
 use crate::proxy::call_log::{Attempt, CallNumber};
 use crate::proxy::destination::{Destination, Fame};
 use crate::proxy::fork::{Awaited, Best, Fork, Phase, SenderSide, Wording};
-use crate::proxy::forking::{self, kind_of};
+use crate::proxy::forking::{self, Way, kind_of};
 use crate::proxy::loops::{LoopHash, breadth_of};
 use crate::proxy::outgoing::Renamed;
 use crate::proxy::party::Party;
@@ -90,16 +90,17 @@ fn give(request: &Request<'_>, to: ShardId, word: Word, out: &mut Outbox) {
 }
 
 /// Begins a fork for a request.
-pub(super) fn begin(
+pub(super) fn begin<'a>(
     core: &mut Core,
     now: Now,
-    request: &Request<'_>,
-    journey: &Journey<'_>,
+    request: &Request<'a>,
+    journey: &Journey<'a>,
     out: &mut Outbox,
 ) {
     let (message, flow) = (request.message, request.flow);
     let heading = Heading::of(message, flow);
-    if LoopHash::of(&core.keys, &heading, &journey.itinerary).was_here(message) {
+    let loop_hash = LoopHash::of(&core.keys, &heading, &journey.itinerary);
+    if loop_hash.was_here(message) {
         return refuse(core, message, flow, Refusal::new(482, "Loop Detected"), out);
     }
     let breadth = breadth_of(message);
@@ -148,7 +149,12 @@ pub(super) fn begin(
             fork.timer = Some(timer);
         }
     }
-    forking::start(core, now, id, out);
+    let way = Way {
+        message,
+        itinerary: &journey.itinerary,
+        loop_hash,
+    };
+    forking::start(core, now, id, &way, out);
 }
 
 fn unavailable(core: &mut Core) -> Refusal {

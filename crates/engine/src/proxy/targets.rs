@@ -102,6 +102,9 @@ fn arrange(chosen: &[&Binding], order: ForkOrder) -> Plan {
 /// once goes in turn.
 pub(crate) fn narrow(plan: Plan, breadth: usize) -> Plan {
     let breadth = breadth.max(1);
+    if plan.iter().all(|group| group.len() <= breadth) {
+        return plan;
+    }
     let mut narrowed = Plan::new();
     for group in plan {
         let mut group = group.into_iter().peekable();

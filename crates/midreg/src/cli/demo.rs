@@ -1,4 +1,4 @@
-//! `midreg demo`: the whole story on loopback, with a live table.
+//! `midreg demo`: the whole story on loopback, live.
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -11,34 +11,36 @@ use super::FAILED;
 use super::run::stops;
 use crate::config::checked::MAX_WORKERS;
 use crate::config::parse_duration;
-use crate::demo::{self, DemoError, MAX_PHONES, Outcome, Style};
+use crate::demo::{self, DemoError, MAX_PHONES, Outcome, Style, Tempo};
 use crate::net::epoll::Signals;
 
-/// Time between the refreshes of a phone: far shorter than in life, so that something is seen.
-const REFRESH: Duration = Duration::from_secs(2);
+/// How many phones there are when nothing is said. A build that checks itself after every step
+/// carries fewer.
+const PHONES: usize = if cfg!(debug_assertions) { 100 } else { 1000 };
 
-/// Shortest demo: every phone registers within the first two seconds.
+/// Shortest demo in which anything is seen.
 const SHORTEST: Duration = Duration::from_secs(3);
 
 /// What to show.
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// How many phones.
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = phones)]
+    #[arg(long, default_value_t = PHONES, value_name = "N", value_parser = phones)]
     phones: usize,
-    /// How many phones each user has; 2 in aor mode, where they share a lease, or else 1.
-    #[arg(long, value_name = "N", value_parser = phones_per_user)]
-    phones_per_user: Option<usize>,
-    /// How long, such as 30s or 5m.
-    #[arg(long = "for", default_value = "20s", value_name = "TIME", value_parser = duration)]
+    /// How many phones each user has.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = phones_per_user)]
+    phones_per_user: usize,
+    /// How long, such as 30s or 5m. It ends a little later if something is still under way then.
+    #[arg(long = "for", default_value = "30s", value_name = "TIME", value_parser = duration)]
     duration: Duration,
     /// What midreg does.
-    #[arg(long, value_enum, default_value_t = ModeName::Contact)]
+    #[arg(long, value_enum, default_value_t = ModeName::Aor)]
     mode: ModeName,
     /// Worker threads of midreg.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = workers)]
     workers: u8,
-    /// One JSON object per line.
+    /// One JSON object per second, and one with the key `summary` at the end. All counts run from the
+    /// beginning.
     #[arg(long)]
     json: bool,
 }
@@ -51,14 +53,15 @@ enum ModeName {
     Aor,
     /// Proxy every REGISTER.
     Mirror,
+    /// No main registrar: midreg is it.
+    Standalone,
 }
 
-/// Shows it; succeeds when every phone was registered and no answer was wrong.
+/// Shows it; succeeds when every phone was registered, every call was answered and no answer was
+/// wrong.
 pub(super) fn demo(options: &Options) -> ExitCode {
     match show(options) {
-        Ok(outcome) if outcome.registered == options.phones && outcome.faults == 0 => {
-            ExitCode::SUCCESS
-        }
+        Ok(outcome) if outcome.is_good() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(FAILED),
         Err(error) => {
             eprintln!("error: {error}");
@@ -71,26 +74,32 @@ fn show(options: &Options) -> Result<Outcome, DemoError> {
     let stops = stops(Signals::take()?)?;
     let style = match options.json {
         true => Style::Json,
-        false if io::stdout().is_terminal() => Style::Terminal,
-        false => Style::Plain,
+        false => style(),
     };
     let options = demo::Options {
         phones: options.phones,
-        phones_per_user: options.phones_per_user.unwrap_or(match options.mode {
-            ModeName::Aor => 2,
-            ModeName::Contact | ModeName::Mirror => 1,
-        }),
-        duration: options.duration,
-        refresh: REFRESH,
+        phones_per_user: options.phones_per_user,
+        tempo: Tempo::of(options.duration, options.phones),
         mode: match options.mode {
             ModeName::Contact => Mode::Contact,
             ModeName::Aor => Mode::Aor,
             ModeName::Mirror => Mode::Mirror,
+            ModeName::Standalone => Mode::Standalone,
         },
         workers: options.workers,
         style,
     };
     demo::run(&options, &stops, &mut io::stdout())
+}
+
+/// What suits standard output.
+fn style() -> Style {
+    let told = |name| std::env::var_os(name).unwrap_or_default();
+    match io::stdout().is_terminal() && told("TERM") != "dumb" {
+        true if told("NO_COLOR").is_empty() => Style::Terminal,
+        true => Style::Monochrome,
+        false => Style::Plain,
+    }
 }
 
 fn phones(text: &str) -> Result<usize, String> {

@@ -1,12 +1,29 @@
 //! The demo: a main registrar, midreg and a crowd of phones, in one process over real sockets.
 //!
 //! midreg is the one that `run` starts, with a configuration made here; the main registrar checks
-//! passwords; the phones check every answer. What is counted is what each of the three saw.
+//! passwords, and sends calls where users have registered; the phones check every answer, and call
+//! each other. What is counted is what each of the three saw.
 
+mod cast;
+mod contacts;
+mod crowd;
+mod decisions;
+mod dialog;
+mod json;
+mod leg;
+mod midreg;
 mod phone;
 mod phones;
+mod proxy;
 mod registrar;
+mod repeat;
+mod sample;
+mod screen;
+mod seat;
+mod summary;
 mod table;
+mod tempo;
+mod view;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -16,27 +33,32 @@ use std::time::{Duration, Instant};
 use engine::policy::Mode;
 
 use crate::app::{App, StartError};
-use crate::config::{self, Override, Typed, words};
-use phones::Crowd;
+use cast::Cast;
+use crowd::Crowd;
 use registrar::Registrar;
-use table::{Sample, Table};
+use sample::Sample;
 
-pub use table::Style;
+pub use summary::{End, Outcome};
+pub use tempo::Tempo;
 
 /// Most phones; each is a few hundred bytes and a few messages a second.
 pub const MAX_PHONES: usize = 20_000;
 
+/// How long the end waits for what is under way: longer than any transaction of a phone takes.
+const SETTLE_WITHIN: Duration = Duration::from_secs(40);
+
+/// How often it looks whether that is over.
+const SETTLE_EVERY: Duration = Duration::from_millis(50);
+
 /// What the demo shows.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How many phones.
+    /// How many phones; at least one.
     pub phones: usize,
     /// How many of them each user has, the last one perhaps fewer; at least one.
     pub phones_per_user: usize,
-    /// How long.
-    pub duration: Duration,
-    /// Time between the refreshes of a phone.
-    pub refresh: Duration,
+    /// How long, and how fast.
+    pub tempo: Tempo,
     /// The mode of midreg.
     pub mode: Mode,
     /// Its worker threads.
@@ -45,23 +67,17 @@ pub struct Options {
     pub style: Style,
 }
 
-/// How it went.
+/// The form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// Phones that were registered at the end.
-    pub registered: usize,
-    /// Answers that a phone found fault with, and answers that never came.
-    pub faults: u64,
-    /// REGISTERs that midreg received.
-    pub registers: u64,
-    /// Those it answered itself.
-    pub absorbed: u64,
-    /// Those it sent on.
-    pub forwarded: u64,
-    /// Those the main registrar saw, repetitions included.
-    pub reached: u64,
-    /// Contacts that the main registrar holds.
-    pub contacts: usize,
+pub enum Style {
+    /// A picture that is drawn anew in place.
+    Terminal,
+    /// The same without colours.
+    Monochrome,
+    /// Lines of text.
+    Plain,
+    /// One JSON object per line.
+    Json,
 }
 
 /// Why there is no demo.
@@ -73,91 +89,128 @@ pub enum DemoError {
     Start(StartError),
 }
 
-/// Runs until the time is over or `stop` says so, with a line per second on `out`.
+/// Runs until the time is over and all has come to its end, or until `stop` says so, and shows it on
+/// `out`.
 ///
 /// # Errors
 ///
 /// See [`DemoError`].
-pub fn run(
+pub fn run<Signal>(
     options: &Options,
-    stop: &Receiver<()>,
+    stop: &Receiver<Signal>,
     out: &mut impl Write,
 ) -> Result<Outcome, DemoError> {
-    let registrar = Registrar::start()?;
-    let app = start_midreg(options, &registrar)?;
-    let target = app
-        .listeners()
-        .first()
-        .copied()
-        .ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let crowd = Crowd::start(options, target)?;
-    let mut table = Table::new(options);
-    let started = Instant::now();
-    write!(out, "{}", table.head())?;
-    loop {
-        let elapsed = started.elapsed();
-        let second = Duration::from_secs(elapsed.as_secs() + 1);
-        let next = second.min(options.duration);
-        let stopped = stop.recv_timeout(next.saturating_sub(elapsed));
-        let sample = sample(started, &app, &registrar, &crowd);
-        write!(out, "{}", table.row(&sample))?;
-        for fault in crowd.take_faults() {
-            write!(out, "{}", table.fault(&fault))?;
-        }
+    let stage = Stage::start(options)?;
+    let mut screen = screen::of(options);
+    write!(out, "{}", screen.open())?;
+    let mut stopped = false;
+    while !stopped && stage.started.elapsed() < options.tempo.duration {
+        stopped = stage.pause(screen.interval(), options.tempo.duration, stop);
+        write!(out, "{}", screen.show(&stage.sample()))?;
         out.flush()?;
-        if stopped != Err(RecvTimeoutError::Timeout) || started.elapsed() >= options.duration {
-            break;
-        }
     }
-    let sample = sample(started, &app, &registrar, &crowd);
-    let outcome = Outcome {
-        registered: crowd.registered(),
-        faults: crowd.faults(),
-        registers: sample.registers,
-        absorbed: sample.absorbed,
-        forwarded: sample.forwarded,
-        reached: sample.reached,
-        contacts: registrar.contacts(),
+    stage.crowd.close();
+    let end = match stopped {
+        true => End::Stopped,
+        false => stage.settle(stop),
     };
-    write!(out, "{}", table.close(&sample, &outcome))?;
-    app.drain();
+    let sample = stage.sample();
+    let outcome = stage.outcome(options, &sample, end);
+    write!(out, "{}", screen.close(&sample, &outcome))?;
+    out.flush()?;
+    stage.app.drain();
     Ok(outcome)
 }
 
-fn start_midreg(options: &Options, registrar: &Registrar) -> Result<App, DemoError> {
-    let mode = words::mode_name(options.mode);
-    let overrides = vec![
-        Override::Mode(mode.to_owned()),
-        Override::Workers(options.workers.to_string()),
-        Override::Listen(vec!["udp://127.0.0.1:0".to_owned()]),
-        Override::Upstream(vec![format!("sip:{}", registrar.address())]),
-        Override::Set("upstream.expires=7200".to_owned()),
-    ];
-    let loaded = config::load(&Typed {
-        file: None,
-        overrides,
-    });
-    let faults = |faults: config::Faults| io::Error::other(faults.render(config::Look::Plain));
-    App::start(loaded.map_err(faults)?.config).map_err(DemoError::Start)
+/// Everybody who plays, in the order in which they leave.
+struct Stage {
+    crowd: Crowd,
+    app: App,
+    registrar: Option<Registrar>,
+    mode: Mode,
+    started: Instant,
 }
 
-fn sample(started: Instant, app: &App, registrar: &Registrar, crowd: &Crowd) -> Sample {
-    let report = app.report();
-    Sample {
-        elapsed: started.elapsed(),
-        registered: crowd.registered(),
-        registers: report.counters.registers,
-        absorbed: report.counters.absorbed(),
-        forwarded: report.forwarded(),
-        reached: registrar.reached(),
+impl Stage {
+    fn start(options: &Options) -> Result<Self, DemoError> {
+        let registrar = match options.mode {
+            Mode::Standalone => None,
+            _ => Some(Registrar::start()?),
+        };
+        let app = midreg::start(options, registrar.as_ref())?;
+        let target = app.listeners().first().copied();
+        let target = target.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Self {
+            crowd: Crowd::start(options, target)?,
+            app,
+            registrar,
+            mode: options.mode,
+            started: Instant::now(),
+        })
+    }
+
+    fn sample(&self) -> Sample {
+        let (elapsed, registrar) = (self.started.elapsed(), self.registrar.as_ref());
+        Sample::take(elapsed, self.mode, &self.app, registrar, &self.crowd)
+    }
+
+    /// Waits for the next multiple of `interval`, or the end; whether somebody wants to stop.
+    fn pause<Signal>(
+        &self,
+        interval: Duration,
+        duration: Duration,
+        stop: &Receiver<Signal>,
+    ) -> bool {
+        let elapsed = self.started.elapsed();
+        let beats = elapsed.as_nanos() / interval.as_nanos().max(1) + 1;
+        let next = interval.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX));
+        let wait = next.min(duration).saturating_sub(elapsed);
+        has_come(stop, wait)
+    }
+
+    /// Waits until every phone and every call has come as far as it should.
+    fn settle<Signal>(&self, stop: &Receiver<Signal>) -> End {
+        let until = Instant::now() + SETTLE_WITHIN;
+        loop {
+            if has_come(stop, SETTLE_EVERY) {
+                return End::Stopped;
+            }
+            if self.crowd.is_settled() {
+                return End::Complete;
+            }
+            if Instant::now() >= until {
+                return End::Unsettled;
+            }
+        }
+    }
+
+    fn outcome(&self, options: &Options, sample: &Sample, end: End) -> Outcome {
+        let figures = &sample.figures;
+        Outcome {
+            end,
+            missing: options.phones - figures.registered - figures.died,
+            faults: figures.faults,
+        }
     }
 }
 
+/// Whether somebody wants to stop within this time, or nobody could any more.
+fn has_come<Signal>(stop: &Receiver<Signal>, within: Duration) -> bool {
+    !matches!(stop.recv_timeout(within), Err(RecvTimeoutError::Timeout))
+}
+
 impl Options {
-    /// How many users the phones belong to.
-    #[must_use]
-    pub fn users(&self) -> usize {
-        self.phones.div_ceil(self.phones_per_user.max(1))
+    fn cast(&self) -> Cast {
+        Cast {
+            phones: self.phones,
+            per_user: self.phones_per_user.max(1),
+        }
+    }
+
+    /// Whether a call rings at all phones of a user: the demo's main registrar knows only one place
+    /// for each.
+    fn forks(&self) -> bool {
+        matches!(self.mode, Mode::Aor | Mode::Standalone)
     }
 }
 
@@ -185,115 +238,4 @@ impl fmt::Display for DemoError {
 impl std::error::Error for DemoError {}
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc::sync_channel;
-
-    use super::*;
-
-    /// Tells to stop once a row shows enough.
-    struct Audience {
-        text: Vec<u8>,
-        stop: std::sync::mpsc::SyncSender<()>,
-        enough: fn(&str) -> bool,
-    }
-
-    impl Write for Audience {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.text.extend_from_slice(bytes);
-            if (self.enough)(&String::from_utf8_lossy(bytes)) {
-                let _ = self.stop.try_send(());
-            }
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// Runs until a row shows all phones registered and 200 REGISTERs, at most a minute.
-    fn watch(mode: Mode, workers: u8, phones_per_user: usize) -> (Outcome, String) {
-        let (stop, stopped) = sync_channel(1);
-        let enough = |row: &str| number(row, "registered") == 40 && number(row, "registers") >= 200;
-        let mut audience = Audience {
-            text: Vec::new(),
-            stop,
-            enough,
-        };
-        let options = Options {
-            phones: 40,
-            phones_per_user,
-            duration: Duration::from_secs(60),
-            refresh: Duration::from_millis(200),
-            mode,
-            workers,
-            style: Style::Json,
-        };
-        let outcome = run(&options, &stopped, &mut audience).expect("a demo");
-        (outcome, String::from_utf8(audience.text).expect("text"))
-    }
-
-    fn number(row: &str, name: &str) -> u64 {
-        let Some((_, rest)) = row.split_once(&format!("\"{name}\":")) else {
-            return 0;
-        };
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().unwrap_or(0)
-    }
-
-    #[test]
-    fn refreshes_are_absorbed_in_contact_mode_by_one_worker_or_two() {
-        for workers in [1, 2] {
-            let (outcome, text) = watch(Mode::Contact, workers, 1);
-            assert_eq!((outcome.registered, outcome.faults), (40, 0), "{text}");
-            let Outcome {
-                registers,
-                absorbed,
-                forwarded,
-                contacts,
-                ..
-            } = outcome;
-            assert_eq!(contacts, 40, "{text}");
-            assert_eq!(
-                forwarded, 80,
-                "a REGISTER and an answer to a challenge each\n{text}"
-            );
-            assert!(absorbed > 0 && absorbed + forwarded <= registers, "{text}");
-            assert!(
-                text.lines()
-                    .last()
-                    .is_some_and(|l| l.contains("\"summary\"")),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_phones_of_a_user_share_a_contact_in_aor_mode() {
-        for workers in [1, 2] {
-            let (outcome, text) = watch(Mode::Aor, workers, 3);
-            let Outcome {
-                registered,
-                faults,
-                forwarded,
-                contacts,
-                ..
-            } = outcome;
-            assert_eq!((registered, faults), (40, 0), "{text}");
-            assert_eq!(forwarded, 80, "each phone proves itself\n{text}");
-            assert_eq!(contacts, 14, "{text}");
-        }
-    }
-
-    #[test]
-    fn everything_reaches_the_main_registrar_in_mirror_mode() {
-        let (outcome, text) = watch(Mode::Mirror, 1, 1);
-        assert_eq!(
-            (outcome.registered, outcome.faults, outcome.absorbed),
-            (40, 0, 0),
-            "{text}"
-        );
-        // In contact mode it would be 80, whatever the phones do.
-        assert!(outcome.reached > 80, "{text}");
-    }
-}
+mod tests;

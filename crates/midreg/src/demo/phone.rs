@@ -1,16 +1,18 @@
-//! `Phone`: one phone of the demo, without its socket: what it sends, and how it judges answers.
+//! `Phone`: one phone of the demo, without its socket: how it registers, and how it judges answers.
 
 use std::net::SocketAddr;
 
 use sip::digest::{self, Algorithm, Protection};
 use sip::header::auth::Challenge;
 use sip::header::contact::ContactAddr;
-use sip::{Message, Name, Request};
+use sip::header::via::Via;
+use sip::{Message, Name, Request, Uri};
 
-/// Lifetime that a phone asks for, in seconds.
-const EXPIRES: u64 = 60;
+/// The domain of all users.
+pub(super) const DOMAIN: &str = "demo.midreg";
 
-const DOMAIN: &str = "demo.midreg";
+/// How the branches of all phones begin; what follows is the phone's number.
+pub(super) const BRANCH: &str = "z9hG4bK-";
 
 /// A phone.
 #[derive(Debug)]
@@ -18,8 +20,12 @@ pub(super) struct Phone {
     number: usize,
     /// Number of its user.
     user: usize,
+    /// How often it was started again.
+    boots: u32,
     local: SocketAddr,
     target: SocketAddr,
+    /// Lifetime it asks for, in seconds.
+    expires: u64,
     cseq: u32,
     nonce: Option<Nonce>,
 }
@@ -37,42 +43,73 @@ pub(super) fn password(user: &[u8]) -> String {
     format!("secret of {}", String::from_utf8_lossy(user))
 }
 
-/// The number of the phone that a message belongs to.
+/// The number of the phone that a message is for: an answer says it in the branch of its request, a
+/// request in the phone's own Contact.
 pub(super) fn number_of(message: &Message<'_>) -> Option<usize> {
-    let call_id = std::str::from_utf8(message.header(Name::CallId)?.value).ok()?;
-    call_id.strip_prefix("demo-")?.parse().ok()
+    let digits = match message.request() {
+        Some(line) => Uri::parse(line.uri).ok()?.user?.strip_prefix(b"phone")?,
+        None => {
+            let via = Via::parse(message.values(Name::Via).next()?).ok()?;
+            let rest = via.branch()?.strip_prefix(BRANCH.as_bytes())?;
+            rest.split(|byte| *byte == b'-').next()?
+        }
+    };
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// The user part of a user's AoR.
+pub(super) fn user_name(user: usize) -> String {
+    format!("user{user}")
 }
 
 impl Phone {
-    /// A phone that has sent nothing yet.
-    pub(super) fn new(number: usize, user: usize, local: SocketAddr, target: SocketAddr) -> Self {
+    /// A phone that has sent nothing yet, and will ask for lifetimes of so many seconds.
+    pub(super) fn new(
+        (number, user): (usize, usize),
+        local: SocketAddr,
+        target: SocketAddr,
+        expires: u64,
+    ) -> Self {
         Self {
             number,
             user,
+            boots: 0,
             local,
             target,
+            expires,
             cseq: 0,
             nonce: None,
         }
+    }
+
+    /// Starts anew, at another address: what it knew is gone, but what it is.
+    pub(super) fn reboot(&mut self, local: SocketAddr) {
+        *self = Self {
+            boots: self.boots + 1,
+            ..Self::new((self.number, self.user), local, self.target, self.expires)
+        };
     }
 
     /// Writes the next REGISTER, with credentials if it was ever challenged.
     pub(super) fn write_request(&mut self, out: &mut Vec<u8>) {
         self.cseq += 1;
         let (user, local, cseq) = (self.user(), self.local, self.cseq);
-        let number = self.number;
+        let (number, boots) = (self.number, self.boots);
         let uri = format!("sip:{DOMAIN}");
         let mut request = Request::new(out, "REGISTER", &uri);
-        let branch = format!("z9hG4bK-demo-{number}-{cseq}");
+        let branch = format!("{BRANCH}{number}-r{boots}-{cseq}");
         request.header("Via", format!("SIP/2.0/UDP {local};rport;branch={branch}"));
         request.header("Max-Forwards", "70");
         request.header("Route", format!("<sip:{};lr>", self.target));
-        request.header("From", format!("<sip:{user}@{DOMAIN}>;tag=t{number}"));
+        request.header(
+            "From",
+            format!("<sip:{user}@{DOMAIN}>;tag=t{number}-{boots}"),
+        );
         request.header("To", format!("<sip:{user}@{DOMAIN}>"));
-        request.header("Call-ID", format!("demo-{number}"));
+        request.header("Call-ID", self.call_id());
         request.header("CSeq", format!("{cseq} REGISTER"));
         request.header("Contact", self.contact());
-        request.header_number("Expires", EXPIRES);
+        request.header_number("Expires", self.expires);
         if let Some(credentials) = self.credentials(&uri) {
             request.header("Authorization", credentials);
         }
@@ -82,10 +119,11 @@ impl Phone {
 
     /// Whether a response answers the latest request.
     pub(super) fn awaits(&self, response: &Message<'_>) -> bool {
-        let expected = format!("{} REGISTER", self.cseq);
-        response
-            .header(Name::CSeq)
-            .is_some_and(|header| header.value == expected.as_bytes())
+        let says = |name, expected: &str| {
+            let header = response.header(name);
+            header.is_some_and(|header| header.value == expected.as_bytes())
+        };
+        says(Name::CSeq, &format!("{} REGISTER", self.cseq)) && says(Name::CallId, &self.call_id())
     }
 
     /// Remembers what to answer a 401 with; an error when it cannot be answered, or is the answer
@@ -138,12 +176,16 @@ impl Phone {
 
     /// The user part of its AoR.
     pub(super) fn user(&self) -> String {
-        format!("user{}", self.user)
+        user_name(self.user)
     }
 
-    /// Tells the phones of a user apart that share a socket.
-    fn contact_uri(&self) -> String {
+    /// Tells the phones apart that share a socket.
+    pub(super) fn contact_uri(&self) -> String {
         format!("sip:phone{}@{}", self.number, self.local)
+    }
+
+    fn call_id(&self) -> String {
+        format!("demo-{}-{}", self.number, self.boots)
     }
 
     fn contact(&self) -> String {
@@ -193,11 +235,12 @@ mod tests {
 
     fn phone() -> Phone {
         let local = SocketAddr::from(([127, 0, 0, 1], 7));
-        Phone::new(5, 2, local, local)
+        Phone::new((5, 2), local, local, 60)
     }
 
     fn response(headers: &str) -> Vec<u8> {
-        format!("SIP/2.0 200 OK\r\nCall-ID: demo-5\r\nCSeq: 1 REGISTER\r\n{headers}\r\n")
+        let via = "Via: SIP/2.0/UDP 127.0.0.1:7;branch=z9hG4bK-5-r0-1";
+        format!("SIP/2.0 200 OK\r\n{via}\r\nCall-ID: demo-5-0\r\nCSeq: 1 REGISTER\r\n{headers}\r\n")
             .into_bytes()
     }
 
@@ -225,6 +268,17 @@ mod tests {
         assert!(!phone.awaits(&message));
         phone.write_request(&mut Vec::new());
         assert!(phone.awaits(&message));
+        phone.reboot(SocketAddr::from(([127, 0, 0, 1], 8)));
+        phone.write_request(&mut Vec::new());
+        assert!(!phone.awaits(&message), "it was for the phone before");
+    }
+
+    #[test]
+    fn requests_find_their_phone_by_its_contact() {
+        let uri = phone().contact_uri();
+        let text = format!("OPTIONS {uri} SIP/2.0\r\nCall-ID: x\r\n\r\n");
+        let message = Message::parse(text.as_bytes()).expect("a request");
+        assert_eq!(number_of(&message), Some(5));
     }
 
     #[test]

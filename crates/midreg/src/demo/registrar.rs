@@ -1,12 +1,15 @@
-//! `Registrar`: the demo's main registrar, which challenges (RFC 3261 §22.4) and checks.
+//! `Registrar`: the demo's main registrar, which challenges (RFC 3261 §22.4) and checks, and sends
+//! calls where users have registered.
+//!
+//! It has an address of loopback to itself: midreg knows it by that.
 
-use std::collections::HashSet;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use sip::digest::{self, Algorithm, Protection};
 use sip::header::auth::Credentials;
@@ -16,42 +19,49 @@ use sip::header::name_addr::NameAddr;
 use sip::number::parse_hex_u64;
 use sip::{Message, Method, Name, Response, Uri};
 
+use super::contacts::Contacts;
 use super::phone;
+use super::proxy;
 use crate::net::epoll::{Bell, Epoll, Interest};
 use crate::net::udp_batch::DATAGRAM;
 
 /// Realm of its challenges.
-const REALM: &str = "demo.midreg";
+pub(super) const REALM: &str = "demo.midreg";
+
+/// Where it is.
+const ADDRESS: &str = "127.0.0.2:0";
 
 /// A main registrar at work; it ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Registrar {
     address: SocketAddr,
-    counts: Arc<Counts>,
+    board: Arc<Board>,
     bell: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// What both sides of the thread see.
 #[derive(Debug, Default)]
-struct Counts {
+struct Board {
     reached: AtomicU64,
-    contacts: AtomicUsize,
+    contacts: Mutex<Contacts>,
+    /// Who needs no password: midreg itself, by an address that no phone's request comes from.
+    trusted: OnceLock<SocketAddr>,
 }
 
 impl Registrar {
-    /// Starts one on a free port of loopback.
+    /// Starts one on a free port.
     pub(super) fn start() -> io::Result<Self> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        let socket = UdpSocket::bind(ADDRESS)?;
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
-        let counts = Arc::<Counts>::default();
+        let board = Arc::<Board>::default();
         let bell = Arc::new(Bell::new()?);
         let mut epoll = Epoll::new()?;
         epoll.add(socket.as_fd(), 0, Interest::READ)?;
         epoll.add(bell.as_fd(), 1, Interest::READ)?;
-        let counted = Arc::clone(&counts);
+        let mut desk = Desk::new(address, Arc::clone(&board));
         let work = move || {
-            let mut desk = Desk::default();
             loop {
                 let Ok(mut ready) = epoll.wait(None) else {
                     return;
@@ -59,7 +69,7 @@ impl Registrar {
                 if ready.any(|event| event.key == 1) {
                     return;
                 }
-                desk.serve(&socket, &counted);
+                desk.serve(&socket);
             }
         };
         let thread = thread::Builder::new()
@@ -67,7 +77,7 @@ impl Registrar {
             .spawn(work)?;
         Ok(Self {
             address,
-            counts,
+            board,
             bell,
             thread: Some(thread),
         })
@@ -78,14 +88,31 @@ impl Registrar {
         self.address
     }
 
+    /// Asks for no passwords from there.
+    pub(super) fn trust(&self, address: SocketAddr) {
+        let _ = self.board.trusted.set(address);
+    }
+
     /// REGISTERs it has seen.
     pub(super) fn reached(&self) -> u64 {
-        self.counts.reached.load(Ordering::Relaxed)
+        self.board.reached.load(Ordering::Relaxed)
     }
 
     /// Contacts it holds.
     pub(super) fn contacts(&self) -> usize {
-        self.counts.contacts.load(Ordering::Relaxed)
+        self.board.contacts().count(Instant::now())
+    }
+
+    /// Different contacts that it has ever held: devices, as far as it can tell.
+    pub(super) fn known(&self) -> usize {
+        self.board.contacts().known()
+    }
+}
+
+impl Board {
+    /// They are whole between any two statements, so a panic elsewhere does not spoil them.
+    fn contacts(&self) -> MutexGuard<'_, Contacts> {
+        self.contacts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -99,33 +126,62 @@ impl Drop for Registrar {
 }
 
 /// What the main registrar knows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Desk {
+    own: SocketAddr,
+    board: Arc<Board>,
     issued: u64,
-    /// The URIs that were accepted, of all users: each names one.
-    contacts: HashSet<Vec<u8>>,
 }
 
 impl Desk {
-    fn serve(&mut self, socket: &UdpSocket, counts: &Counts) {
+    fn new(own: SocketAddr, board: Arc<Board>) -> Self {
+        Self {
+            own,
+            board,
+            issued: 0,
+        }
+    }
+
+    fn serve(&mut self, socket: &UdpSocket) {
         let mut buffer = vec![0; DATAGRAM];
-        let mut answer = Vec::new();
+        let mut out = Vec::new();
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            let Some(request) = buffer.get(..length).and_then(|b| Message::parse(b).ok()) else {
+            let Some(message) = buffer.get(..length).and_then(|b| Message::parse(b).ok()) else {
                 continue;
             };
-            if request
-                .request()
-                .is_none_or(|line| line.method != Method::Register)
-            {
-                continue;
+            out.clear();
+            let to = match message.request().map(|line| line.method) {
+                Some(Method::Register) => {
+                    self.board.reached.fetch_add(1, Ordering::Relaxed);
+                    self.answer(&message, from, &mut out);
+                    Some(from)
+                }
+                Some(method) => self.forward(&message, method, from, &mut out),
+                None => proxy::back(&message, self.own, &mut out),
+            };
+            if let Some(to) = to {
+                // What is lost here is repeated like what is lost on the way.
+                let _ = socket.send_to(&out, to);
             }
-            counts.reached.fetch_add(1, Ordering::Relaxed);
-            answer.clear();
-            self.answer(&request, from, &mut answer);
-            let contacts = self.contacts.len();
-            counts.contacts.store(contacts, Ordering::Relaxed);
-            let _ = socket.send_to(&answer, from);
+        }
+    }
+
+    /// Any other request: on its way, or refused.
+    fn forward(
+        &self,
+        request: &Message<'_>,
+        method: Method,
+        from: SocketAddr,
+        out: &mut Vec<u8>,
+    ) -> Option<SocketAddr> {
+        match proxy::forward(request, self.own, &*self.board.contacts(), out) {
+            Ok(to) => Some(to),
+            Err(_) if method == Method::Ack => None,
+            Err((status, reason)) => {
+                out.clear();
+                finish(Response::new(out, status, reason), request, from);
+                Some(from)
+            }
         }
     }
 
@@ -133,9 +189,14 @@ impl Desk {
         let Some(user) = user_of(request) else {
             return finish(Response::new(out, 400, "Bad Request"), request, from);
         };
-        match verdict(request, &user) {
+        let trusted = self.board.trusted.get() == Some(&from);
+        let verdict = match trusted {
+            true => Verdict::Accepted,
+            false => verdict(request, &user),
+        };
+        match verdict {
             Verdict::Accepted => {
-                self.note(request);
+                self.note(request, &user);
                 accept(request, from, out);
             }
             Verdict::Refused => finish(Response::new(out, 403, "Forbidden"), request, from),
@@ -152,10 +213,14 @@ impl Desk {
         }
     }
 
-    fn note(&mut self, request: &Message<'_>) {
-        let contacts = request.values(Name::Contact);
-        for contact in contacts.filter_map(|c| ContactAddr::parse(c).ok()) {
-            self.contacts.insert(contact.addr.uri.to_vec());
+    fn note(&self, request: &Message<'_>, user: &[u8]) {
+        let (asked, mut contacts) = (asked(request), self.board.contacts());
+        for value in request.values(Name::Contact) {
+            if let Ok(contact) = ContactAddr::parse(value) {
+                let seconds = contact.expires.map_or(asked, |expires| expires.0);
+                let until = (Instant::now(), seconds);
+                contacts.note(user, contact.addr.uri, until);
+            }
         }
     }
 }
@@ -219,12 +284,17 @@ fn user_of(request: &Message<'_>) -> Option<Vec<u8>> {
     Uri::parse(to.uri).ok()?.user.map(<[u8]>::to_vec)
 }
 
+/// Lifetime for contacts that do not say one themselves.
+fn asked(request: &Message<'_>) -> u32 {
+    let header = request.header(Name::Expires);
+    header
+        .and_then(|h| DeltaSeconds::parse(h.value).ok())
+        .map_or(3600, |e| e.0)
+}
+
 /// Grants what is asked for, to the contacts as they were sent.
 fn accept(request: &Message<'_>, from: SocketAddr, out: &mut Vec<u8>) {
-    let header = request.header(Name::Expires);
-    let asked = header
-        .and_then(|h| DeltaSeconds::parse(h.value).ok())
-        .map_or(3600, |e| e.0);
+    let asked = asked(request);
     let mut response = Response::new(out, 200, "OK");
     for contact in request.values(Name::Contact) {
         response.header_with("Contact", |out| {
@@ -275,8 +345,8 @@ mod tests {
 
     #[test]
     fn only_the_right_password_is_accepted() {
-        let mut desk = Desk::default();
-        let mut phone = Phone::new(3, 1, from(), from());
+        let mut desk = Desk::new(from(), Arc::default());
+        let mut phone = Phone::new((3, 1), from(), from(), 60);
         let mut request = Vec::new();
         phone.write_request(&mut request);
         let (code, challenge) = status(&mut desk, &request);
@@ -292,12 +362,22 @@ mod tests {
             phone.check(&Message::parse(&accepted).expect("a response")),
             Ok(60)
         );
-        assert_eq!(desk.contacts.len(), 1);
+        assert_eq!(desk.board.contacts().count(Instant::now()), 1);
 
         let text = String::from_utf8(request).expect("text");
         let wrong = text.replace("response=\"", "response=\"0");
         assert_eq!(status(&mut desk, wrong.as_bytes()).0, 403);
         let other = text.replace("nonce=\"", "nonce=\"1");
         assert_eq!(status(&mut desk, other.as_bytes()).0, 401);
+    }
+
+    #[test]
+    fn who_is_trusted_needs_no_password() {
+        let mut desk = Desk::new(from(), Arc::default());
+        let mut request = Vec::new();
+        Phone::new((3, 1), from(), from(), 60).write_request(&mut request);
+        assert_eq!(status(&mut desk, &request).0, 401);
+        desk.board.trusted.set(from()).expect("nobody before");
+        assert_eq!(status(&mut desk, &request).0, 200);
     }
 }

@@ -4,12 +4,15 @@
 //! store, the store's outcomes back to the engine, events to the log, and leaves the messages
 //! lined up for sending.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
+use engine::command::Answer;
 use engine::{
-    Datagram, Engine, Flow, Input, Mono, Now, Outbox, Output, Policy, ShardId, TransportError,
-    Voucher,
+    Command, Datagram, Engine, Flow, Input, Mono, Now, Outbox, Output, Policy, ShardId,
+    TransportError, Voucher,
 };
 
 use super::ports::Ports;
@@ -42,6 +45,8 @@ pub struct Core {
     pub(super) refused: Vec<Flow>,
     /// Requests that other shards have to take on.
     pub(super) vouched: Vec<Vouched>,
+    /// Who waits for the answer to a command, in the order of the commands.
+    askers: VecDeque<SyncSender<Answer>>,
     /// The present of the current batch.
     pub(super) now: Now,
     /// What is counted here.
@@ -62,6 +67,7 @@ impl Core {
             items: Vec::new(),
             refused: Vec::new(),
             vouched: Vec::new(),
+            askers: VecDeque::new(),
             now,
             tally: Tally::default(),
             drain: None,
@@ -98,6 +104,13 @@ impl Core {
         self.teller.follow(Arc::clone(&policy));
         self.engine
             .handle_input(self.now, Input::Policy(policy), &mut self.outbox);
+    }
+
+    /// Something that an operator asks or orders.
+    pub(super) fn on_command(&mut self, command: Command, asker: SyncSender<Answer>) {
+        self.askers.push_back(asker);
+        let input = Input::Command(command);
+        self.engine.handle_input(self.now, input, &mut self.outbox);
     }
 
     /// Time has passed.
@@ -171,7 +184,12 @@ impl Core {
                             bytes: bytes.to_vec(),
                         });
                     }
-                    Output::Reply(_) => debug_assert!(false, "nobody gives commands"),
+                    Output::Reply(reply) => {
+                        let asker = self.askers.pop_front();
+                        debug_assert!(asker.is_some(), "an answer to nobody");
+                        // Whoever asked may have stopped waiting.
+                        asker.map(|asker| asker.try_send(reply.answer));
+                    }
                 }
             }
             while let Some(outcome) = self.store.next_outcome() {

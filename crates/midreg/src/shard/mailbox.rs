@@ -13,7 +13,8 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use engine::{Flow, Policy, ShardId, Voucher};
+use engine::command::Answer;
+use engine::{Command, Flow, Policy, ShardId, Voucher};
 
 use super::report::Report;
 use crate::net::epoll::Bell;
@@ -53,6 +54,8 @@ pub enum Control {
     Refused(Flow),
     /// Tell how things stand.
     Report(SyncSender<Report>),
+    /// Carry a command out, and answer it.
+    Command(Command, SyncSender<Answer>),
     /// Take no more requests, and end when all that is under way is done or at the instant given.
     Drain(Instant),
 }

@@ -281,6 +281,7 @@ impl Worker {
             }
             Control::Refused(flow) => self.core.on_refused(flow),
             Control::Drain(until) => self.core.drain = Some(self.clock.at(until)),
+            Control::Command(command, asker) => self.core.on_command(command, asker),
             Control::Report(reply) => {
                 // Whoever asked may have stopped waiting.
                 let _ = reply.try_send(self.core.report());

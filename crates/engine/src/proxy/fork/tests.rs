@@ -47,7 +47,7 @@ fn advance(fork: &mut Fork) -> usize {
         fork.branches.push(Branch {
             txn: None,
             renamed: Renamed::No,
-            absent: 480,
+            node: NodeId::NONE,
             state: BranchState::Calling,
             cancel: Cancel::Not,
         });
