@@ -126,7 +126,10 @@ impl Calls {
         if status < 200 || (again && status >= 300) {
             return;
         }
-        asked.heard.push(status);
+        // What a device says to our own CANCEL is no answer to the caller.
+        if status != 487 || !branch.cancelled {
+            asked.heard.push(status);
+        }
         if status < 300 {
             let tag = letter.to_tag().to_owned();
             asked.accepted.push((tag, key.clone()));
