@@ -24,7 +24,7 @@ pub use network::Network;
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     /// Our addresses, former ones included, because bindings hold their numbers;
-    /// [`ListenerId`](crate::ListenerId) is the index.
+    /// [`ListenerId`] is the index.
     pub listeners: Vec<Listener>,
     /// The main registrar.
     pub upstream: UpstreamPolicy,

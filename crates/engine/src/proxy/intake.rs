@@ -1,5 +1,7 @@
 //! A request becomes a fork: who is tried, in which order, and on what terms.
 
+use std::borrow::Cow;
+
 use sip::{Message, Method, Name};
 use smallvec::smallvec;
 
@@ -189,6 +191,7 @@ fn fork_of(
         plan: targets::narrow(plan, breadth as usize),
         branches: smallvec![],
         phase: Phase::Open,
+        reason: Cow::Borrowed(b""),
         best: chosen.awaited.map(|_| best),
         challenges: Vec::new(),
         ring_time: chosen.calls.ring_time,
