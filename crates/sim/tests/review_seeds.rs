@@ -330,3 +330,43 @@ fn r4_what_is_refused_shortens_the_lease_of_whom_the_store_lost_as_well() {
     let until = u64::from(world.rig.bindings(ALICE)[0].lease_left) * 1000;
     assert!(until <= world.now().plus_seconds(60).0);
 }
+
+/// A desk phone of Alice's that has been challenged when it wanted to leave, and is to answer that.
+/// Alice has come meanwhile, with the challenge to a star, which has a Call-ID of its own upstream.
+fn challenged_before_alice_came(world: &mut World) -> (Phone, Phone, Vec<u8>) {
+    let mut alice = Phone::new("alice", "198.51.100.7:5062");
+    let mut desk = Phone::new("alice", "198.51.100.20:5062");
+    let farewell = desk.unregister();
+    let challenge = world.exchange(&desk, &farewell);
+    let star = alice.unregister_all();
+    let challenge_to_star = world.exchange(&alice, &star);
+    let _ = alice.answer(&challenge_to_star);
+    let back = alice.register_with_credentials();
+    assert_eq!(world.exchange(&alice, &back).status(), 200);
+    let farewell = desk.answer(&challenge);
+    (alice, desk, farewell)
+}
+
+#[test]
+fn r8_who_was_never_bound_ends_no_lease_that_others_got_while_he_was_challenged() {
+    let mut world = World::new(policy::aor());
+    let (alice, desk, farewell) = challenged_before_alice_came(&mut world);
+    assert_eq!(world.exchange(&desk, &farewell).status(), 200);
+    assert_eq!(world.bound(ALICE), alice.contacts);
+    assert_eq!(world.held(ALICE).len(), 1);
+}
+
+#[test]
+fn r8_nor_does_he_while_that_lease_is_being_spoken_on() {
+    let mut world = World::new(policy::aor());
+    let (mut alice, desk, farewell) = challenged_before_alice_came(&mut world);
+    far_away(&mut world);
+    alice.contact_params = ";q=0.5".to_owned();
+    let changed = alice.register_with_credentials();
+    world.send(alice.address, &changed);
+    world.send(desk.address, &farewell);
+    world.wait(8);
+    assert_eq!(world.mail(desk.address)[0].status(), 200);
+    assert_eq!(world.bound(ALICE), alice.contacts);
+    assert_eq!(world.held(ALICE).len(), 1);
+}

@@ -19,6 +19,7 @@ use crate::registrar::forward::{is_of, reread};
 use crate::registrar::outgoing::{self, LeaseVoice, Outgoing, Proof, Removals, Voice};
 use crate::registrar::rename::Rename;
 use crate::registrar::request::{Credentials, RegisterRequest, Wanted};
+use crate::registrar::supersession::is_up_to_date;
 use crate::registrar::{claims, identity, joining, proof, spending};
 
 /// What went upstream.
@@ -222,8 +223,13 @@ fn ends_lease(core: &Core, id: ConversationId, request: &RegisterRequest<'_>) ->
         return true;
     }
     let stays = |id: BindingId| !conversation.claims.iter().any(|c| c.binding == id);
-    let mut sharing = core.table.sharing(conversation.hash, conversation.lease);
-    !sharing.any(stays)
+    // Another shared lease is the same Contact to the main registrar, and ends with it.
+    let shares = |binding: &Binding| {
+        binding.lease.id == conversation.lease
+            || (binding.lease.terms.is_shared() && is_up_to_date(core, &request.aor, binding))
+    };
+    let mut bindings = core.table.bindings_of(conversation.hash);
+    !bindings.any(|binding| shares(binding) && stays(binding.id))
 }
 
 /// Contacts that the main registrar has under the device's own name and that another replaces now:

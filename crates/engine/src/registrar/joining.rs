@@ -219,18 +219,21 @@ pub(super) fn begin(
 
 /// Its device may have got a lease elsewhere since a conversation about it began: it has one only, and
 /// keeps that (R3). A lease that is being spoken on, or on which something is to be given back, is left
-/// as it is.
+/// as it is; so is a shared one, unless its conversation lingered with nobody on it while others got
+/// another.
 pub(super) fn take_over(core: &mut Core, id: ConversationId, request: &RegisterRequest<'_>) {
     let devices = devices_of(core, request);
     let Some(own) = core.conversations.get(id) else {
         return;
     };
+    let is_held = |lease| core.table.sharing(own.hash, lease).next().is_some();
     let fixed = own.terms.is_proxied()
-        || own.terms.is_shared()
+        || (own.terms.is_shared() && is_held(own.lease))
         || own.terms != request.terms
         || own.subject == Subject::Aor
         || own.claims.iter().any(|claim| claim.hold.owed().is_some());
-    let Some((lease, cseq)) = known_lease(core, request, &devices).filter(|_| !fixed) else {
+    let known = known_lease(core, request, &devices).filter(|_| !fixed);
+    let Some((lease, cseq)) = known.filter(|(lease, _)| is_held(*lease)) else {
         return;
     };
     let is_busy = core
