@@ -370,3 +370,23 @@ fn r8_nor_does_he_while_that_lease_is_being_spoken_on() {
     assert_eq!(world.bound(ALICE), alice.contacts);
     assert_eq!(world.held(ALICE).len(), 1);
 }
+
+#[test]
+fn what_was_promised_before_a_star_is_not_owed_to_who_comes_back_in_vain() {
+    let (mut world, mut alice) = open(Mode::Mirror);
+    let mut desk = Phone::new("alice", "198.51.100.20:5062");
+    world.registered(&mut desk);
+    far_away(&mut world);
+    let star = desk.unregister_all();
+    world.send(desk.address, &star);
+    world.advance(Duration::from_millis(100));
+    let refresh = alice.register();
+    world.send(alice.address, &refresh);
+    world.advance(Duration::from_millis(1950));
+    assert_eq!(world.mail(desk.address)[0].status(), 200);
+    world.rig.set_store(StoreMode::Failing);
+    world.wait(1);
+    assert_eq!(world.mail(alice.address)[0].status(), 503);
+    world.crash(73);
+    assert!(world.bound(ALICE).is_empty());
+}

@@ -205,6 +205,7 @@ impl Shadow {
     pub(super) fn device_asks(&mut self, passing: Passing<'_>, sight: Sight<'_>) {
         let Passing { packet, facts } = passing;
         self.latest = (facts.branch.clone(), absorbed(sight), sight.rig.now());
+        self.forget_removed(&facts.aor, sight);
         let mode = sight.domain(&facts.aor).mode;
         let at_home = mode == Mode::Standalone && self.knows(facts);
         if let Some(leg) = self.legs.get_mut(&facts.branch) {
@@ -215,10 +216,6 @@ impl Shadow {
             return;
         }
         let bindings = sight.rig.bindings(&facts.aor);
-        // Who was removed meanwhile has nothing to be kept; he may come back under the same address.
-        let bound: BTreeSet<BindingKey> = bindings.iter().map(|binding| key(binding.id)).collect();
-        self.last_words
-            .retain(|id, (aor, ..)| *aor != facts.aor || bound.contains(id));
         if facts.star && !bindings.iter().any(|binding| binding.remote == packet.from) {
             self.doubtful.insert(facts.aor.clone());
         }
@@ -271,6 +268,7 @@ impl Shadow {
     /// The answer to a REGISTER of ours arrived.
     pub(super) fn main_answers(&mut self, passing: Passing<'_>, sight: Sight<'_>) {
         let (facts, now) = (passing.facts, sight.rig.now());
+        self.forget_removed(&facts.aor, sight);
         let Some(sent) = self.sent.get_mut(&facts.branch) else {
             return;
         };
@@ -379,6 +377,15 @@ impl Shadow {
                 }
             }
         }
+    }
+
+    /// Who was removed has nothing to be kept, and may come back under the same address with any
+    /// message: this is to be done before each.
+    fn forget_removed(&mut self, aor: &str, sight: Sight<'_>) {
+        let bindings = sight.rig.bindings(aor);
+        let bound: BTreeSet<BindingKey> = bindings.iter().map(|binding| key(binding.id)).collect();
+        self.last_words
+            .retain(|id, (owner, ..)| owner != aor || bound.contains(id));
     }
 
     /// What a 2xx grants to the contacts of its request: what it says of each, else what its
