@@ -372,6 +372,30 @@ fn r8_nor_does_he_while_that_lease_is_being_spoken_on() {
 }
 
 #[test]
+fn r8_who_leaves_before_his_answer_is_not_taken_for_another_with_his_contact() {
+    let mut world = World::contact();
+    world.main().personality.challenges = Challenges::Never;
+    world.main().personality.longest = 60;
+    let private = ["sip:alice@192.168.1.2:5060"];
+    let mut other = Phone::new("alice", "198.51.100.20:5062").with_contacts(&private);
+    world.registered(&mut other);
+    world.wait(40);
+    far_away(&mut world);
+    let mut alice = Phone::new("alice", "198.51.100.7:5062").with_contacts(&private);
+    let registration = alice.register();
+    world.send(alice.address, &registration);
+    let farewell = alice.unregister();
+    world.send(alice.address, &farewell);
+    world.wait(8);
+    let answers = world.mail(alice.address);
+    assert!(answers[0].promised(alice.contact()).is_some());
+    assert_eq!(answers[1].status(), 200);
+    let bindings = world.rig.bindings(ALICE);
+    assert_eq!(bindings.len(), 1);
+    assert_eq!(bindings[0].remote, other.address);
+}
+
+#[test]
 fn what_was_promised_before_a_star_is_not_owed_to_who_comes_back_in_vain() {
     let (mut world, mut alice) = open(Mode::Mirror);
     let mut desk = Phone::new("alice", "198.51.100.20:5062");

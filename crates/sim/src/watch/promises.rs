@@ -48,6 +48,15 @@ pub(super) fn of_answer(
         if known().next().is_none() || promised == 0 {
             continue;
         }
+        // Of two with one Contact the requester's own is listed first.
+        let asked = leg.facts.listed(&listed.uri).is_some();
+        let is_own = asked && facts.listed(&listed.uri) == Some(listed);
+        // A farewell that waited behind this answer has taken effect with it: who still has that
+        // Contact is another.
+        let stays = known().any(|binding| binding.remote == packet.to);
+        if is_own && !stays && shadow.has_left_since(&leg.facts, &listed.uri) {
+            continue;
+        }
         let usable = known().filter_map(|binding| {
             let granted = shadow.granted(&sight.handle(&facts.aor, binding))?;
             Some(granted.usable(composed))
@@ -59,9 +68,7 @@ pub(super) fn of_answer(
                 "{uri} is promised {promised} s where {usable} s are usable"
             ));
         }
-        // Of two with one Contact the requester's own is listed first.
-        let asked = leg.facts.listed(&listed.uri).is_some();
-        if facts.listed(&listed.uri) != Some(listed) || !asked {
+        if !is_own {
             continue;
         }
         for own in known().filter(|binding| binding.remote == packet.to) {

@@ -142,6 +142,17 @@ impl Shadow {
         })
     }
 
+    /// Whether the device of a request has asked since to have a contact of it removed.
+    pub(super) fn has_left_since(&self, request: &Facts, contact: &str) -> bool {
+        self.legs.values().any(|leg| {
+            let facts = &leg.facts;
+            let named = facts.listed(contact);
+            (&facts.aor, &facts.call_id) == (&request.aor, &request.call_id)
+                && facts.cseq > request.cseq
+                && named.is_some_and(|own| facts.asks(own) == Some(0))
+        })
+    }
+
     /// What is granted to a handle.
     #[must_use]
     pub fn granted(&self, handle: &str) -> Option<Granted> {
