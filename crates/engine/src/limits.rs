@@ -41,13 +41,15 @@ pub const USED_NONCES: usize = 262_144;
 pub const WORK_PER_TIMEOUT: usize = 256;
 
 /// Requests on their way that are no REGISTER.
-pub const FORKS: usize = 65_536;
+pub const FORKS: usize = 262_144;
 /// Bytes of all of them together.
 pub const FORK_BYTES: usize = 256 * 1024 * 1024;
 /// Places that one request is tried at; the number goes into seven bits of an owner number.
 pub const BRANCHES: usize = 64;
 /// Bytes of the challenges of several branches that reach a caller together.
 pub const MERGED_CHALLENGES: usize = 8 * 1024;
+/// Bytes of the Reason that a caller gives when he cancels.
+pub const REASON: usize = 1024;
 /// The longest message that goes over UDP.
 pub const DATAGRAM: usize = 65_000;
 /// How long the devices that are asked something else than INVITE may take: less than the 64·T1 after
@@ -66,6 +68,15 @@ pub const SUMMARIES_TOLD: u16 = 16;
 pub const CALLS_REMEMBERED: usize = 1024;
 /// Bytes of a URI in such a story.
 pub const CALL_TEXT: usize = 96;
+
+/// Refused REGISTERs that are remembered.
+pub const REFUSALS_REMEMBERED: usize = 1024;
+/// Refused REGISTERs that are told of one AoR.
+pub const REFUSALS_TOLD: usize = 8;
+/// Bindings that are listed in one go.
+pub const PAGE: usize = 256;
+/// Places, free ones included, that are looked at for them.
+pub const PLACES_PER_PAGE: usize = 4096;
 
 /// How long a relayed challenge may be answered (D4).
 pub const CHALLENGE_LIFE: Duration = Duration::from_secs(32);

@@ -1,9 +1,13 @@
 //! A CANCEL for a request that is on its way (RFC 3261 §16.10).
 
+use sip::{Message, Name};
+
 use crate::clock::Now;
 use crate::core::Core;
+use crate::limits;
 use crate::output::Outbox;
-use crate::proxy::fork::Closing;
+use crate::proxy::fork::{Closing, Phase};
+use crate::proxy::forks::ForkId;
 use crate::proxy::{Request, fork_of, forking, refuse};
 use crate::registrar::decision::Refusal;
 use crate::registrar::heading::Heading;
@@ -38,6 +42,21 @@ pub(super) fn accept(
     );
     core.txns.respond(now, server, 200, &bytes, out);
     if let Some(fork) = fork_of(core, invite) {
+        give_reason(core, fork, request.message);
         forking::close(core, now, fork, Closing::Cancelled, out);
+    }
+}
+
+/// The devices hear why the caller has cancelled (RFC 3326).
+fn give_reason(core: &mut Core, id: ForkId, cancel: &Message<'_>) {
+    let Some(fork) = core.forks.get_mut(id) else {
+        return;
+    };
+    let mut lines = Vec::new();
+    for header in cancel.headers_named(Name::Reason) {
+        lines.extend_from_slice(cancel.slice(header.line));
+    }
+    if fork.phase == Phase::Open && lines.len() <= limits::REASON {
+        fork.reason = lines.into();
     }
 }

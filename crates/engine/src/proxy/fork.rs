@@ -9,6 +9,7 @@
 //! * Nothing new is tried once the fork is closed.
 
 use core::time::Duration;
+use std::borrow::Cow;
 
 use sip::Method;
 use smallvec::SmallVec;
@@ -24,6 +25,11 @@ use crate::proxy::route_token::RouteToken;
 use crate::proxy::targets::{Group, Plan, Target};
 use crate::timers::TimerToken;
 use crate::txn::{ClientTxn, ServerTxn};
+
+/// Why the losers are cancelled when somebody has answered.
+const ANSWERED: &[u8] = b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n";
+/// Why the others are cancelled when one has declined for all.
+const DECLINED: &[u8] = b"Reason: SIP;cause=603;text=\"Declined elsewhere\"\r\n";
 
 /// One request on its way.
 #[derive(Debug)]
@@ -44,6 +50,9 @@ pub(crate) struct Fork {
     pub(crate) branches: SmallVec<[Branch; 1]>,
     /// How far it is.
     pub(crate) phase: Phase,
+    /// Why branches are cancelled, whole header lines (RFC 3326): a phone that reads that another has
+    /// answered does not count a missed call.
+    pub(crate) reason: Cow<'static, [u8]>,
     /// The best final answer so far.
     pub(crate) best: Option<Best>,
     /// Challenges of all branches but the best one's, whole lines.
@@ -236,11 +245,13 @@ impl Fork {
             (_, Phase::Accepted | Phase::Lingering | Phase::Concluded) => Say::Nothing,
             (200..=299, _) => {
                 self.phase = Phase::Accepted;
+                self.reason = Cow::Borrowed(ANSWERED);
                 self.give_up();
                 Say::Pass
             }
             _ => {
                 if status >= 600 && self.phase == Phase::Open {
+                    self.reason = Cow::Borrowed(DECLINED);
                     self.close(Closing::Declined);
                 }
                 let best = self.best.as_ref().map(|best| (best.status, best.origin));

@@ -202,8 +202,10 @@ fn cancel_losers(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
     if core.seeded.is(Defect::LosersRingOn) {
         return;
     }
+    let reason = fork.reason.clone();
     for txn in fork.cancellable() {
-        core.txns.cancel(now, txn, Purpose::Nobody.pack(), out);
+        let cancel = (Purpose::Nobody.pack(), &*reason);
+        core.txns.cancel(now, txn, cancel, out);
     }
 }
 

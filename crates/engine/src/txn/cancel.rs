@@ -2,8 +2,8 @@
 
 use sip::header::cseq::CSeq;
 
-/// The CANCEL of this INVITE; none if it cannot be read.
-pub(super) fn of(invite: &[u8]) -> Option<Box<[u8]>> {
+/// The CANCEL of this INVITE, with more header lines; none if it cannot be read.
+pub(super) fn of(invite: &[u8], lines: &[u8]) -> Option<Box<[u8]>> {
     let invite = sip::Message::parse(invite).ok()?;
     let top_via = invite.values(sip::Name::Via).next()?;
     let cseq = CSeq::parse(invite.header(sip::Name::CSeq)?.value).ok()?;
@@ -24,6 +24,7 @@ pub(super) fn of(invite: &[u8]) -> Option<Box<[u8]>> {
         sip::number::push_decimal(out, u64::from(cseq.number));
         out.extend_from_slice(b" CANCEL");
     });
+    cancel.lines(lines);
     cancel.finish(b"");
     Some(bytes.into_boxed_slice())
 }
@@ -46,7 +47,7 @@ mod tests {
 
     #[test]
     fn r3261_9_1_has_the_invites_topmost_via_and_way_and_nothing_of_its_body() {
-        let cancel = of(INVITE).unwrap();
+        let cancel = of(INVITE, b"Reason: SIP;cause=200\r\n").unwrap();
         let text = core::str::from_utf8(&cancel).unwrap();
         assert_eq!(
             text.split("\r\n").collect::<Vec<_>>(),
@@ -59,6 +60,7 @@ mod tests {
                 "To: <sip:bob@example.org>",
                 "Call-ID: c1@192.0.2.9",
                 "CSeq: 7 CANCEL",
+                "Reason: SIP;cause=200",
                 "Content-Length: 0",
                 "",
                 "",
@@ -68,7 +70,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_gets_none() {
-        assert_eq!(of(b""), None);
+        assert_eq!(of(b"", b""), None);
         assert_eq!(
             of(b"INVITE sip:a@b SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n"),
             None

@@ -196,13 +196,14 @@ impl Clients {
     pub(super) fn cancel(
         &mut self,
         txn: ClientTxn,
+        lines: &[u8],
         effects: &mut Effects<'_>,
     ) -> Option<(Flow, Box<[u8]>)> {
         let client = self.table.get_mut(txn.0)?;
         if !client.machine.may_be_cancelled() {
             return None;
         }
-        let cancel = (client.flow, cancel::of(&client.kept)?);
+        let cancel = (client.flow, cancel::of(&client.kept, lines)?);
         let actions = client.step(ClientStep::Cancel);
         self.carry_out(txn, &actions, None, effects);
         Some(cancel)

@@ -269,14 +269,20 @@ impl Transactions {
 
     /// Sends a CANCEL after an INVITE that somebody has and has not answered (RFC 3261 §9.1); whether
     /// it could. The INVITE still hears its final response, for 64·T1 at most. What is told of the
-    /// CANCEL itself goes to `owner`.
-    pub fn cancel(&mut self, now: Now, txn: ClientTxn, owner: u64, out: &mut Outbox) -> bool {
+    /// CANCEL itself goes to `owner`. `lines` are more header fields of it, such as a Reason (RFC 3326).
+    pub fn cancel(
+        &mut self,
+        now: Now,
+        txn: ClientTxn,
+        (owner, lines): (u64, &[u8]),
+        out: &mut Outbox,
+    ) -> bool {
         let effects = &mut Effects {
             now: now.mono,
             timers: &mut self.timers,
             out,
         };
-        let Some((flow, bytes)) = self.clients.cancel(txn, effects) else {
+        let Some((flow, bytes)) = self.clients.cancel(txn, lines, effects) else {
             return false;
         };
         let Some(branch) = Branch::of(&bytes) else {

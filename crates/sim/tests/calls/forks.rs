@@ -97,6 +97,8 @@ fn all_devices_ring_and_the_losers_are_cancelled_once_they_rang() {
         (method(cancel), cancel.branch()),
         ("CANCEL".to_owned(), invites[1].branch())
     );
+    let elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
+    assert_eq!(cancel.value("Reason").as_deref(), Some(elsewhere));
     assert!(
         to(&sent, phones[2].address).is_empty(),
         "it has not rung yet"
@@ -242,10 +244,18 @@ fn a_cancelled_call_ends_with_487_when_all_branches_have() {
     let sent = stage.ask(main_registrar(), &ask);
     let (first, second) = (invited(&sent, &phones[0]), invited(&sent, &phones[1]));
     stage.answer(&first, 180, "");
+    let why = "SIP;cause=487;text=\"ORIGINATOR_CANCEL\"";
     let cancel = Ask::new("CANCEL", &us).branch("z9hG4bKthis");
-    let sent = stage.ask(main_registrar(), &cancel);
+    let sent = stage.ask(
+        main_registrar(),
+        &cancel.with(&format!("Reason: {why}\r\n")),
+    );
     assert_eq!(only(&sent, main_registrar()).status(), 200);
-    assert_eq!(method(only(&sent, phones[0].address)), "CANCEL");
+    let cancel = only(&sent, phones[0].address);
+    assert_eq!(
+        (method(cancel), cancel.value("Reason").as_deref()),
+        ("CANCEL".to_owned(), Some(why))
+    );
     assert!(
         to(&sent, phones[1].address).is_empty(),
         "it has not rung yet"

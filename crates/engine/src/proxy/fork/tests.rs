@@ -26,6 +26,7 @@ fn fork(method: Method, groups: &[&[&str]]) -> Fork {
         plan: groups.iter().map(group).collect(),
         branches: smallvec![],
         phase: Phase::Open,
+        reason: Cow::Borrowed(b""),
         best: None,
         challenges: Vec::new(),
         ring_time: Duration::from_secs(30),
