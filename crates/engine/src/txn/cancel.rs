@@ -72,7 +72,7 @@ mod tests {
     fn what_cannot_be_read_gets_none() {
         assert_eq!(of(b"", b""), None);
         assert_eq!(
-            of(b"INVITE sip:a@b SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n"),
+            of(b"INVITE sip:a@b SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n", b""),
             None
         );
     }
