@@ -1,11 +1,19 @@
 //! `Command`: what an operator asks or orders; the admin surface speaks only this.
+//!
+//! A command does a bounded amount of work, whatever there is in the tables: what may be long comes in
+//! pages.
 
-use core::net::SocketAddr;
-
-use crate::clock::Seconds;
-use crate::event::Explained;
-use crate::ids::BindingId;
+use crate::ids::{BindingId, NodeId};
 use crate::proxy::call_log::CallRecord;
+
+pub use crate::operator::concern::Concern;
+pub use crate::operator::totals::Totals;
+pub use crate::operator::view::{
+    BindingView, Explanation, LeaseStanding, LeaseView, NodeView, PendingStage, PendingView,
+    Warning,
+};
+pub use crate::operator::walk::Cursor;
+pub use crate::registrar::refusals::{RefusalRecord, Refuser};
 
 /// An operator's wish. Each is answered by exactly one [`Reply`].
 #[derive(Clone, Debug)]
@@ -17,12 +25,30 @@ pub enum Command {
         /// The AoR.
         aor: String,
     },
-    /// The last calls of one AoR, newest first.
-    Calls {
+    /// Bindings of all AoRs, a page of them.
+    List {
+        /// Handed back with the answer.
+        tag: u64,
+        /// Where to go on; [`Cursor::START`] for the first page.
+        from: Cursor,
+        /// Most bindings wanted; no more than [`limits::PAGE`](crate::limits::PAGE) come.
+        most: usize,
+    },
+    /// Everything that is known of one AoR, and what to think of it.
+    Explain {
         /// Handed back with the answer.
         tag: u64,
         /// The AoR.
         aor: String,
+    },
+    /// The last calls, of one AoR or of all, newest first.
+    Calls {
+        /// Handed back with the answer.
+        tag: u64,
+        /// The AoR; `None` for all.
+        aor: Option<String>,
+        /// Most calls wanted.
+        most: usize,
     },
     /// Ends all bindings of one AoR, here and upstream.
     Kick {
@@ -31,15 +57,34 @@ pub enum Command {
         /// The AoR.
         aor: String,
     },
+    /// Ends one binding, here and upstream.
+    KickBinding {
+        /// Handed back with the answer.
+        tag: u64,
+        /// Which.
+        binding: BindingId,
+    },
     /// How many there are of everything.
     Totals {
         /// Handed back with the answer.
         tag: u64,
     },
-    /// Starts a new epoch: every device's next REGISTER is forwarded (R14).
+    /// The nodes of the main registrar, and how they do.
+    Nodes {
+        /// Handed back with the answer.
+        tag: u64,
+    },
+    /// Starts a new epoch: the next REGISTER of every device is forwarded (R14).
     Resync {
         /// Handed back with the answer.
         tag: u64,
+    },
+    /// The same for the devices whose leases one node holds.
+    ResyncNode {
+        /// Handed back with the answer.
+        tag: u64,
+        /// Which.
+        node: NodeId,
     },
 }
 
@@ -57,56 +102,49 @@ pub struct Reply {
 pub enum Answer {
     /// The bindings of an AoR; empty when there are none.
     Bindings(Vec<BindingView>),
-    /// Calls of an AoR; empty when none is remembered.
+    /// Bindings, and where to go on.
+    Page(Page),
+    /// What is known of an AoR.
+    Explanation(Box<Explanation>),
+    /// Calls; empty when none is remembered.
     Calls(Vec<CallRecord>),
     /// How many bindings were ended.
     Kicked(usize),
     /// Sizes of all tables.
     Totals(Totals),
+    /// The nodes of the main registrar, in configured order.
+    Nodes(Vec<NodeView>),
     /// A new epoch has begun.
     Resynced,
     /// The command could not be understood.
     Refused(&'static str),
 }
 
-/// A binding as an operator sees it.
+/// A page of bindings. Whoever goes on until there is no `next` has seen each binding once that was
+/// there all the while.
 #[derive(Clone, Debug)]
-pub struct BindingView {
-    /// Its address, stable across restarts.
-    pub id: BindingId,
-    /// Contact URI as the device sent it.
-    pub contact: String,
-    /// Where the device is.
-    pub remote: SocketAddr,
-    /// Seconds until the device must have refreshed.
-    pub expires_in: Seconds,
-    /// Seconds the main registrar still holds the lease.
-    pub lease_left: Seconds,
-    /// Why the last requests were absorbed, forwarded or refused, newest first.
-    pub history: Vec<Explained>,
+pub struct Page {
+    /// They; perhaps none although there are more.
+    pub bindings: Vec<BindingView>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Cursor>,
 }
 
-/// Sizes of all tables of one engine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// AoRs with a record.
-    pub records: usize,
-    /// Committed bindings.
-    pub bindings: usize,
-    /// Leases that are being spoken about with the main registrar, or will be.
-    pub conversations: usize,
-    /// Registrations of devices under way at the main registrar.
-    pub asking: usize,
-    /// Requests on their way that are no REGISTER.
-    pub forks: usize,
-    /// Server transactions.
-    pub server_transactions: usize,
-    /// Client transactions.
-    pub client_transactions: usize,
-    /// Leases that the main registrar is being told to end.
-    pub releases: usize,
-    /// Answers waiting for the store.
-    pub held_replies: usize,
-    /// Armed timers, lazily cancelled ones included.
-    pub timers: usize,
+impl Command {
+    /// What is handed back with the answer.
+    #[must_use]
+    pub const fn tag(&self) -> u64 {
+        match self {
+            Self::Show { tag, .. }
+            | Self::List { tag, .. }
+            | Self::Explain { tag, .. }
+            | Self::Calls { tag, .. }
+            | Self::Kick { tag, .. }
+            | Self::KickBinding { tag, .. }
+            | Self::Totals { tag }
+            | Self::Nodes { tag }
+            | Self::Resync { tag }
+            | Self::ResyncNode { tag, .. } => *tag,
+        }
+    }
 }

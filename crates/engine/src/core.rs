@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use sip::aor::AorBuf;
 use smallvec::SmallVec;
 
 use crate::auth::Authenticator;
@@ -31,6 +32,7 @@ use crate::proxy::forks::{ForkId, Forks};
 use crate::proxy::messages_waiting::MessagesWaiting;
 use crate::registrar::conversation::ConversationId;
 use crate::registrar::conversations::Conversations;
+use crate::registrar::refusals::Refusals;
 use crate::registrar::tombstone::Tombstones;
 use crate::settings::{Settings, SettingsId};
 use crate::timers::Timers;
@@ -51,6 +53,8 @@ pub(crate) struct Core {
     pub(crate) peers: Peers,
     pub(crate) conversations: Conversations,
     pub(crate) tombstones: Tombstones,
+    /// The last refused REGISTERs.
+    pub(crate) refusals: Refusals,
     /// Changes that the store has lost and is to be told again.
     pub(crate) owed: Owed,
     /// A slot of this shard, for changes of none.
@@ -153,6 +157,7 @@ impl Core {
             gate: Gate::default(),
             conversations: Conversations::default(),
             tombstones: Tombstones::default(),
+            refusals: Refusals::default(),
             owed: Owed::default(),
             home: Slot(config.shard.0.into()),
             timers: Timers::new(),
@@ -310,8 +315,12 @@ impl Core {
 
     /// Who is expected at the listener of a flow.
     pub(crate) fn side(&self, flow: &Flow) -> Side {
-        let listener = self.policy.listeners.get(usize::from(flow.listener.0));
-        listener.map_or(Side::Both, |listener| listener.side)
+        self.policy.side(flow.listener)
+    }
+
+    /// Whether there is still a way to a device: its listener is open.
+    pub(crate) fn is_reachable(&self, binding: &Binding) -> bool {
+        self.side(&binding.flow) != Side::Nobody
     }
 
     /// A pause before a peer should come again, spread so that not all come at once.
@@ -354,13 +363,14 @@ impl Core {
         self.commit(now, vec![Change { slot, op }], out);
     }
 
-    /// An AoR as an operator writes it, `user@host`.
+    /// The hash of an AoR as an operator writes it, `user@host`.
     pub(crate) fn canonical(&self, aor: &str) -> Option<AorHash> {
-        let text = format!("sip:{}", aor.strip_prefix("sip:").unwrap_or(aor));
-        let mut canonical = sip::aor::AorBuf::new();
-        let uri = sip::Uri::parse(text.as_bytes()).ok()?;
-        self.policy.naming.aor(&uri, &mut canonical).ok()?;
-        Some(self.keys.aor_hash(&canonical))
+        Some(self.keys.aor_hash(&self.canonical_text(aor)?))
+    }
+
+    /// The canonical form of an AoR as an operator writes it.
+    pub(crate) fn canonical_text(&self, aor: &str) -> Option<AorBuf> {
+        self.policy.naming.written(aor)
     }
 
     /// Panics where the state contradicts itself; for debug builds and tests.

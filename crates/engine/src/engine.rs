@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use crate::clock::{Mono, Now};
-use crate::command::{Answer, BindingView, Command, Reply, Totals};
+use crate::command::{BindingView, Totals};
 use crate::core::{Armed, Core, Purpose};
 use crate::counters::Counters;
 use crate::dispatch;
-use crate::event::{EpochCause, Event, Explained, RemovalCause};
+use crate::event::{Event, RemovalCause};
 use crate::gate::{Failed, Written};
-use crate::ids::{BindingId, NodeId, ShardId};
+use crate::ids::ShardId;
 use crate::input::{Input, TransportError};
 use crate::limits;
 use crate::location::{Change, Op};
-use crate::output::{Outbox, Output};
+use crate::operator;
+use crate::output::Outbox;
 use crate::policy::Policy;
 use crate::proxy;
 use crate::proxy::Closing;
@@ -90,10 +91,10 @@ impl Engine {
             Input::PersistFailed(seq) => self.on_persist_failed(now, seq, out),
             Input::Policy(policy) => {
                 registrar::adopt(&mut self.core, now, &policy.upstream);
-                let former = core::mem::replace(&mut self.core.policy, policy);
-                self.core.settings.change(former);
+                self.core.settings.change(&self.core.policy, &policy);
+                self.core.policy = policy;
             }
-            Input::Command(command) => self.on_command(now, command, out),
+            Input::Command(command) => operator::carry_out(&mut self.core, now, command, out),
         }
         if !self.core.arrivals.is_empty() {
             proxy::on_arrivals(&mut self.core, now, out);
@@ -150,25 +151,13 @@ impl Engine {
     /// Sizes of all tables.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let core = &self.core;
-        Totals {
-            records: core.table.records(),
-            bindings: core.table.bindings(),
-            conversations: core.conversations.len(),
-            asking: core.conversations.asking(),
-            forks: core.forks.len(),
-            server_transactions: core.txns.server_count(),
-            client_transactions: core.txns.client_count(),
-            releases: core.releasing + core.release_queue.len(),
-            held_replies: core.gate.held(),
-            timers: core.timers.len() + core.txns.timer_count() + core.table.armed(),
-        }
+        Totals::of(&self.core)
     }
 
     /// The committed bindings of an AoR given as `user@host`, for tests and tools.
     #[must_use]
     pub fn bindings(&self, aor: &str) -> Vec<BindingView> {
-        self.show(aor, Now::default()).unwrap_or_default()
+        operator::bindings(&self.core, Now::default(), aor).unwrap_or_default()
     }
 
     /// Panics where the engine contradicts itself.
@@ -305,75 +294,4 @@ impl Engine {
             None => self.core.table.lose_all(seq),
         }
     }
-
-    fn on_command(&mut self, now: Now, command: Command, out: &mut Outbox) {
-        let (tag, answer) = match command {
-            Command::Show { tag, aor } => (
-                tag,
-                match self.show(&aor, now) {
-                    Some(bindings) => Answer::Bindings(bindings),
-                    None => Answer::Refused("not an AoR: write user@host"),
-                },
-            ),
-            Command::Calls { tag, aor } => (
-                tag,
-                match self.core.canonical(&aor) {
-                    Some(aor) => Answer::Calls(self.core.calls.of(aor).cloned().collect()),
-                    None => Answer::Refused("not an AoR: write user@host"),
-                },
-            ),
-            Command::Kick { tag, aor } => (tag, self.kick(now, &aor, out)),
-            Command::Totals { tag } => (tag, Answer::Totals(self.totals())),
-            Command::Resync { tag } => {
-                let nodes: Vec<NodeId> = self.core.peers.all().collect();
-                for node in nodes {
-                    self.core.begin_epoch(now, node, EpochCause::Command, out);
-                }
-                (tag, Answer::Resynced)
-            }
-        };
-        out.items.push(Output::Reply(Reply { tag, answer }));
-    }
-
-    fn kick(&mut self, now: Now, aor: &str, out: &mut Outbox) -> Answer {
-        let Some(aor) = self.core.canonical(aor) else {
-            return Answer::Refused("not an AoR: write user@host");
-        };
-        let ids: Vec<BindingId> = self.core.table.bindings_of(aor).map(|b| b.id).collect();
-        let count = ids.len();
-        registrar::remove(
-            &mut self.core,
-            now,
-            ids.into_iter(),
-            RemovalCause::Kicked,
-            out,
-        );
-        Answer::Kicked(count)
-    }
-
-    fn show(&self, aor: &str, now: Now) -> Option<Vec<BindingView>> {
-        let aor = self.core.canonical(aor)?;
-        let views = self.core.table.bindings_of(aor).map(|binding| BindingView {
-            id: binding.id,
-            contact: String::from_utf8_lossy(binding.contact.uri()).into_owned(),
-            remote: binding.flow.remote,
-            expires_in: binding.remaining(now.mono),
-            lease_left: binding.lease.until.seconds_after(now.mono),
-            history: binding
-                .history
-                .iter()
-                .filter_map(|trace| explain(*trace, now))
-                .collect(),
-        });
-        Some(views.collect())
-    }
-}
-
-fn explain(trace: crate::event::Trace, now: Now) -> Option<Explained> {
-    let age = (now.mono.0 / 1000).saturating_sub(u64::from(trace.at)) * 1000;
-    Some(Explained {
-        at: crate::Wall(now.wall.0.saturating_sub(age)),
-        row: trace.row?,
-        granted: u32::from(trace.granted_quads) * 4,
-    })
 }

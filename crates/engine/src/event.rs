@@ -240,8 +240,35 @@ pub struct Trace {
     pub at: u32,
     /// What the device was granted, in units of 4 s (saturating), 0 when nothing.
     pub granted_quads: u16,
-    /// Row of the decision table and status class.
+    /// Row of the decision table.
     pub row: Option<Row>,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was answered here as the row says.
+    #[default]
+    Answered,
+    /// It was refused here.
+    Refused,
+    /// It was challenged here.
+    Challenged,
+    /// The main registrar was asked and has not answered.
+    Asked,
+    /// The main registrar accepted it.
+    Accepted,
+    /// It was proved and registered here.
+    Registered,
+    /// The main registrar challenged it.
+    ChallengedUpstream,
+    /// The main registrar refused it.
+    RefusedUpstream,
+    /// The main registrar did not answer, or was out of order; the lease carried it if something was
+    /// granted.
+    Unanswered,
 }
 
 /// A [`Trace`] with its figures spelled out.
@@ -251,6 +278,8 @@ pub struct Explained {
     pub at: Wall,
     /// The row of the decision table.
     pub row: Row,
+    /// What came of it.
+    pub outcome: Outcome,
     /// What the device was granted, to within 4 s.
     pub granted: Seconds,
 }

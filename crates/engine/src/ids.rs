@@ -1,5 +1,6 @@
 //! Newtypes for what the engine counts and addresses, and the split of AoRs over slots and shards.
 
+use core::fmt;
 use core::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
@@ -49,6 +50,34 @@ pub struct NodeId(pub u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PersistSeq(pub u64);
 
+impl BindingId {
+    /// Reads what [`Display`](fmt::Display) writes.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let mut number = || u32::from_str_radix(parts.next()?, 16).ok();
+        let (slot, index, generation) = (number()?, number()?, number()?);
+        let slot = u16::try_from(slot).ok().filter(|slot| *slot < SLOTS)?;
+        parts.next().is_none().then_some(Self {
+            slot: Slot(slot),
+            index,
+            generation,
+        })
+    }
+}
+
+/// For operators: three numbers in hexadecimal, `5a1-0-9f31c2d4`.
+impl fmt::Display for BindingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            slot: Slot(slot),
+            index,
+            generation,
+        } = self;
+        write!(f, "{slot:x}-{index:x}-{generation:x}")
+    }
+}
+
 impl AorHash {
     /// The part that hash tables use.
     #[must_use]
@@ -87,5 +116,32 @@ impl Slot {
     pub const fn shard(self, shards: u8) -> ShardId {
         let shards = if shards == 0 { 1 } else { shards };
         ShardId((self.0 % shards as u16) as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binding_ids_are_read_as_they_are_written() {
+        let id = BindingId {
+            slot: Slot(0x5a1),
+            index: 3,
+            generation: 0x9f31_c2d4,
+        };
+        assert_eq!(id.to_string(), "5a1-3-9f31c2d4");
+        assert_eq!(BindingId::read("5a1-3-9f31c2d4"), Some(id));
+        for bad in [
+            "",
+            "1-2",
+            "1-2-3-4",
+            "1000-0-0",
+            "x-0-0",
+            "1-2-",
+            "alice@example.org",
+        ] {
+            assert_eq!(BindingId::read(bad), None, "{bad}");
+        }
     }
 }

@@ -41,6 +41,7 @@ pub mod keys;
 pub mod limits;
 pub mod location;
 mod naming;
+mod operator;
 pub mod output;
 mod owed;
 mod peer;

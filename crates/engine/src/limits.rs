@@ -50,16 +50,31 @@ pub const BRANCHES: usize = 64;
 pub const MERGED_CHALLENGES: usize = 8 * 1024;
 /// The longest message that goes over UDP.
 pub const DATAGRAM: usize = 65_000;
+/// How long the devices that are asked something else than INVITE may take: less than the 64·T1 after
+/// which the sender listens no more, so that what one has said is heard although another is silent.
+pub const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a request waits for a device that is just being registered (R1).
 pub const ARRIVAL_PATIENCE: Duration = Duration::from_secs(1);
 /// AoRs of which the last message summary is remembered (R20).
 pub const SUMMARIES: usize = 65_536;
 /// The longest of them.
 pub const SUMMARY_BYTES: usize = 4 * 1024;
+/// How often one is told again within a transaction's life: to as many devices as may have come back at
+/// once.
+pub const SUMMARIES_TOLD: u16 = 16;
 /// Calls whose story is remembered.
 pub const CALLS_REMEMBERED: usize = 1024;
 /// Bytes of a URI in such a story.
 pub const CALL_TEXT: usize = 96;
+
+/// Refused REGISTERs that are remembered.
+pub const REFUSALS_REMEMBERED: usize = 1024;
+/// Refused REGISTERs that are told of one AoR.
+pub const REFUSALS_TOLD: usize = 8;
+/// Bindings that are listed in one go.
+pub const PAGE: usize = 256;
+/// Places, free ones included, that are looked at for them.
+pub const PLACES_PER_PAGE: usize = 4096;
 
 /// How long a relayed challenge may be answered (D4).
 pub const CHALLENGE_LIFE: Duration = Duration::from_secs(32);

@@ -27,6 +27,17 @@ impl Naming {
         Ok(())
     }
 
+    /// The AoR that an operator means by `text`: `user@host`, with or without a scheme.
+    #[must_use]
+    pub fn written(&self, text: &str) -> Option<AorBuf> {
+        let bare = text.strip_prefix("sip:").unwrap_or(text);
+        let uri = format!("sip:{bare}");
+        let mut canonical = AorBuf::new();
+        self.aor(&Uri::parse(uri.as_bytes()).ok()?, &mut canonical)
+            .ok()?;
+        Some(canonical)
+    }
+
     /// The name under which a domain is kept.
     fn domain<'a>(&'a self, domain: &'a [u8]) -> &'a [u8] {
         let stripped = self

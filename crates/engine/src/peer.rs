@@ -57,6 +57,8 @@ pub(crate) enum Listing {
     /// Never more than the requester's own contacts; perhaps it has no others.
     #[default]
     Requester,
+    /// Never more than the requester's own contacts, although it had accepted others.
+    One,
     /// All contacts of the AoR (RFC 3261 §10.3 step 8): one that is missing is lost.
     All,
 }
@@ -209,6 +211,15 @@ impl Peers {
         }
     }
 
+    /// A node's answer did not list others than the requester although there are some.
+    pub(crate) fn lists_one(&mut self, node: NodeId) {
+        if let Some(peer) = self.node_mut(node)
+            && peer.listing == Listing::Requester
+        {
+            peer.listing = Listing::One;
+        }
+    }
+
     /// A node's answer listed others than the requester.
     pub(crate) fn lists_all(&mut self, node: NodeId) {
         if let Some(peer) = self.node_mut(node) {
@@ -231,6 +242,12 @@ impl Peers {
             losers.push(aor);
         }
         losers.len() >= limits::LOSSES_PER_EPOCH
+    }
+
+    /// How long a node has been down; `None` when it is not.
+    pub(crate) fn down_for(&self, now: Mono, node: NodeId) -> Option<Seconds> {
+        let since = self.node(node)?.down_since?;
+        Some(since.seconds_before(now))
     }
 
     /// The nodes that are down.

@@ -14,7 +14,7 @@ use sip::aor::UserCase;
 use sip::digest::{Algorithm, Hex};
 
 use crate::clock::Seconds;
-use crate::flow::Transport;
+use crate::flow::{ListenerId, Transport};
 use crate::ids::NodeId;
 
 pub use calls::{CallPolicy, ForkOrder, Outbound, Qualify, Redirects};
@@ -23,7 +23,8 @@ pub use network::Network;
 /// Everything the engine is told about how to behave.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// Our addresses; [`ListenerId`](crate::ListenerId) is the index.
+    /// Our addresses, former ones included, because bindings hold their numbers;
+    /// [`ListenerId`](crate::ListenerId) is the index.
     pub listeners: Vec<Listener>,
     /// The main registrar.
     pub upstream: UpstreamPolicy,
@@ -166,6 +167,9 @@ pub enum Side {
     Upstream,
     /// Both.
     Both,
+    /// Nobody any more: it is closed. Whoever registered by it is not reached until he registers by
+    /// another, or it is opened again.
+    Nobody,
 }
 
 /// The main registrar and how it is asked.
@@ -187,7 +191,7 @@ pub struct UpstreamPolicy {
     pub at_sign: String,
     /// The listener that our own requests leave from (R9) and no request of a device ever does, so
     /// that the main registrar may trust it; `None` sends them the way the others go.
-    pub control: Option<crate::flow::ListenerId>,
+    pub control: Option<ListenerId>,
     /// What a challenge to our own requests is answered with (R9).
     pub credentials: Vec<Credential>,
     /// An outage of a node that was longer starts a new epoch for it (R14).
@@ -204,7 +208,7 @@ pub struct Server {
     /// Where it is; `None` while its name has no address.
     pub address: Option<SocketAddr>,
     /// The listener that speaks with it.
-    pub listener: crate::flow::ListenerId,
+    pub listener: ListenerId,
 }
 
 impl UpstreamPolicy {
@@ -360,6 +364,13 @@ impl Default for DomainPolicy {
 }
 
 impl Policy {
+    /// Who is expected at a listener.
+    #[must_use]
+    pub fn side(&self, listener: ListenerId) -> Side {
+        let listener = self.listeners.get(usize::from(listener.0));
+        listener.map_or(Side::Both, |listener| listener.side)
+    }
+
     /// What holds for an AoR in canonical form.
     #[must_use]
     pub fn of(&self, aor: &[u8]) -> &DomainPolicy {

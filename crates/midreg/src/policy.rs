@@ -8,43 +8,51 @@ use engine::policy::{self, LimitPolicy, Policy, Server, Side, UpstreamPolicy};
 use engine::{ListenerId, Transport};
 
 use crate::config::{Config, Listen};
+use crate::net::listeners::{Duty, Listeners, Seat};
 
 /// The configuration together with the listeners as they are.
 #[derive(Clone, Debug)]
 pub struct Blueprint {
     config: Config,
+    /// By their [`ListenerId`], closed ones included.
     listeners: Vec<Bound>,
-    /// Where midreg's own requests leave from: the last of the engine's listeners.
-    control: Option<Bound>,
 }
 
 #[derive(Clone, Debug)]
 struct Bound {
     local: SocketAddr,
+    duty: Duty,
     side: Side,
     advertise: String,
 }
 
 impl Blueprint {
-    /// Joins the configuration with the addresses its listeners were bound to, in their order, that
-    /// of `control_bind` last.
-    /// `upstream` are the known addresses of the main registrars.
+    /// Joins the configuration with the addresses that are listened on. `upstream` are the known
+    /// addresses of the main registrars. What a closed listener was called is taken from `former`.
     #[must_use]
-    pub fn new(config: Config, locals: &[SocketAddr], upstream: &[SocketAddr]) -> Self {
-        let listeners = config.listen.iter().zip(locals);
-        let listeners = listeners
-            .map(|(listen, local)| bound(listen, *local, upstream))
-            .collect();
-        let own = config.control.and_then(|_| locals.get(config.listen.len()));
-        let control = own.map(|local| Bound {
-            local: *local,
-            side: Side::Upstream,
-            advertise: local.to_string(),
-        });
+    pub fn new(
+        config: Config,
+        listeners: &Listeners,
+        upstream: &[SocketAddr],
+        former: Option<&Self>,
+    ) -> Self {
+        let former = |at: usize| former.and_then(|former| former.listeners.get(at));
+        let bound = |(at, seat): (usize, &Seat)| match seat.duty {
+            Duty::Listen(index) => match config.listen.get(index) {
+                Some(listen) => bound(listen, seat, upstream),
+                None => closed(seat, former(at)),
+            },
+            Duty::Control => Bound {
+                local: seat.local,
+                duty: seat.duty,
+                side: Side::Upstream,
+                advertise: seat.local.to_string(),
+            },
+            Duty::None => closed(seat, former(at)),
+        };
         Self {
+            listeners: listeners.all().enumerate().map(bound).collect(),
             config,
-            listeners,
-            control,
         }
     }
 
@@ -56,7 +64,14 @@ impl Blueprint {
             true => format!("udp://{}", bound.local),
             false => format!("udp://{} as {}", bound.local, bound.advertise),
         };
-        self.listeners.iter().map(text).collect()
+        let mut told: Vec<(usize, String)> = Vec::new();
+        for bound in &self.listeners {
+            if let Duty::Listen(at) = bound.duty {
+                told.push((at, text(bound)));
+            }
+        }
+        told.sort();
+        told.into_iter().map(|(_, text)| text).collect()
     }
 
     /// The policy while the upstream servers are at these addresses, in their order.
@@ -64,6 +79,7 @@ impl Blueprint {
     pub fn policy(&self, addresses: &[Option<SocketAddr>]) -> Arc<Policy> {
         let config = &self.config;
         let shards = usize::from(config.workers.max(1));
+        let any = || self.find(|bound| matches!(bound.duty, Duty::Listen(_)));
         let servers = config
             .servers
             .iter()
@@ -74,22 +90,20 @@ impl Blueprint {
                     name: server.text.clone(),
                     // Without a listener of its family it cannot be reached.
                     address: address.filter(|_| listener.is_some()),
-                    listener: listener.unwrap_or(ListenerId(0)),
+                    listener: listener.or_else(any).unwrap_or(ListenerId(0)),
                 }
             });
-        let all = self.listeners.iter().chain(&self.control);
-        let listeners = all.map(|bound| policy::Listener {
+        let listeners = self.listeners.iter().map(|bound| policy::Listener {
             transport: Transport::Udp,
             advertise: bound.advertise.clone(),
             side: bound.side,
         });
-        let control = u16::try_from(self.listeners.len()).ok().map(ListenerId);
         Arc::new(Policy {
             listeners: listeners.collect(),
             upstream: UpstreamPolicy {
                 servers: servers.collect(),
                 max_in_flight: config.upstream.max_in_flight.div_ceil(shards),
-                control: control.filter(|_| self.control.is_some()),
+                control: self.find(|bound| bound.duty == Duty::Control),
                 ..config.upstream.clone()
             },
             domain: config.domain.clone(),
@@ -107,16 +121,43 @@ impl Blueprint {
     /// alone before one that is shared, and never that of our own requests.
     fn listener_toward(&self, address: SocketAddr) -> Option<ListenerId> {
         let find = |side| {
-            let fits =
-                |bound: &Bound| bound.side == side && bound.local.is_ipv4() == address.is_ipv4();
-            self.listeners.iter().position(fits)
+            self.find(|bound| {
+                matches!(bound.duty, Duty::Listen(_))
+                    && bound.side == side
+                    && bound.local.is_ipv4() == address.is_ipv4()
+            })
         };
-        let index = find(Side::Upstream).or_else(|| find(Side::Both))?;
-        u16::try_from(index).ok().map(ListenerId)
+        find(Side::Upstream).or_else(|| find(Side::Both))
+    }
+
+    /// The number of the listener of which this holds; of several that which stands first in the
+    /// configuration.
+    fn find(&self, holds: impl Fn(&Bound) -> bool) -> Option<ListenerId> {
+        let rank = |bound: &Bound| match bound.duty {
+            Duty::Listen(at) => at,
+            Duty::Control | Duty::None => usize::MAX,
+        };
+        let fitting = (0u16..)
+            .zip(&self.listeners)
+            .filter(|(_, bound)| holds(bound));
+        let first = fitting.min_by_key(|(_, bound)| rank(bound));
+        first.map(|(number, _)| ListenerId(number))
     }
 }
 
-fn bound(listen: &Listen, local: SocketAddr, upstream: &[SocketAddr]) -> Bound {
+/// Requests may still name it as the way they want to go.
+fn closed(seat: &Seat, former: Option<&Bound>) -> Bound {
+    let advertise = former.map(|former| former.advertise.clone());
+    Bound {
+        local: seat.local,
+        duty: Duty::None,
+        side: Side::Nobody,
+        advertise: advertise.unwrap_or_else(|| seat.local.to_string()),
+    }
+}
+
+fn bound(listen: &Listen, seat: &Seat, upstream: &[SocketAddr]) -> Bound {
+    let local = seat.local;
     let advertise = match &listen.advertise {
         Some(text) => text.clone(),
         None if local.ip().is_unspecified() => {
@@ -126,6 +167,7 @@ fn bound(listen: &Listen, local: SocketAddr, upstream: &[SocketAddr]) -> Bound {
     };
     Bound {
         local,
+        duty: seat.duty,
         side: listen.side,
         advertise,
     }
@@ -180,6 +222,11 @@ mod tests {
         text.parse().expect("an address")
     }
 
+    fn blueprint(config: Config, locals: &[SocketAddr], upstream: &[SocketAddr]) -> Blueprint {
+        let listeners = Listeners::assumed(&config, locals);
+        Blueprint::new(config, &listeners, upstream, None)
+    }
+
     #[test]
     fn limits_are_dealt_over_the_workers() {
         let config = config(&[
@@ -188,7 +235,7 @@ mod tests {
             "limits.bindings=10",
             "upstream.max_in_flight=9",
         ]);
-        let blueprint = Blueprint::new(config, &[address("10.0.0.1:5060")], &[]);
+        let blueprint = blueprint(config, &[address("10.0.0.1:5060")], &[]);
         let policy = blueprint.policy(&[Some(address("10.0.0.5:5060"))]);
         assert_eq!(
             (policy.limits.bindings, policy.upstream.max_in_flight),
@@ -210,7 +257,7 @@ mod tests {
             address("[::1]:5060"),
             address("10.0.0.2:5060"),
         ];
-        let blueprint = Blueprint::new(config, &locals, &[]);
+        let blueprint = blueprint(config, &locals, &[]);
         let found = [
             Some(address("10.9.9.9:5060")),
             Some(address("[::2]:5060")),
@@ -234,7 +281,7 @@ mod tests {
             "listen.0.bind=udp://10.0.0.1",
         ]);
         let locals = [address("10.0.0.1:5060"), address("10.0.0.2:5070")];
-        let blueprint = Blueprint::new(config, &locals, &[]);
+        let blueprint = blueprint(config, &locals, &[]);
         assert_eq!(blueprint.listeners(), ["udp://10.0.0.1:5060"]);
         let policy = blueprint.policy(&[Some(address("10.0.0.5:5060"))]);
         assert_eq!(policy.upstream.control, Some(ListenerId(1)));
@@ -255,7 +302,7 @@ mod tests {
             "domain.1.name=a.example",
             "domain.1.aliases=c.example",
         ]);
-        let blueprint = Blueprint::new(config, &[address("10.0.0.1:5060")], &[]);
+        let blueprint = blueprint(config, &[address("10.0.0.1:5060")], &[]);
         let policy = blueprint.policy(&[None]);
         assert_eq!(policy.upstream.control, None);
         assert_eq!(policy.of(b"u@b.example").mode, policy::Mode::Mirror);
@@ -272,7 +319,7 @@ mod tests {
             "upstream.servers=sip:a.example",
             "listen.0.bind=udp://10.0.0.1",
         ]);
-        let blueprint = Blueprint::new(config, &[address("10.0.0.1:5060")], &[]);
+        let blueprint = blueprint(config, &[address("10.0.0.1:5060")], &[]);
         let policy = blueprint.policy(&[Some(address("[::2]:5060"))]);
         assert_eq!(policy.upstream.servers[0].address, None);
     }
@@ -284,7 +331,7 @@ mod tests {
             "listen.0.bind=udp://0.0.0.0:7",
         ]);
         let upstream = [address("127.0.0.9:5060")];
-        let blueprint = Blueprint::new(config, &[address("0.0.0.0:7")], &upstream);
+        let blueprint = blueprint(config, &[address("0.0.0.0:7")], &upstream);
         assert_eq!(blueprint.listeners(), ["udp://0.0.0.0:7 as 127.0.0.1:7"]);
         assert_eq!(
             blueprint.policy(&[None]).listeners[0].advertise,

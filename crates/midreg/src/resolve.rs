@@ -41,19 +41,21 @@ impl Families {
 }
 
 impl Resolver {
-    /// Starts looking up. The first round, and every later one that changes something, is told.
+    /// Starts looking up servers that are `known` to be at these addresses. The first round, and
+    /// every later one that changes something, is told.
     ///
     /// # Errors
     ///
     /// No thread can be started.
     pub fn start(
         servers: Vec<ServerName>,
+        known: Addresses,
         families: Families,
     ) -> io::Result<(Self, Receiver<Addresses>)> {
         let (stop, stopped) = sync_channel(0);
         let (tell, told) = sync_channel(1);
         let work = move || {
-            let mut known = literals(&servers);
+            let mut known = known;
             let mut first = true;
             while first || goes_on(&stopped) {
                 let found = round(&servers, &known, families, system_lookup);
@@ -177,7 +179,7 @@ mod tests {
     #[test]
     fn the_first_round_is_always_told() {
         let servers = servers(&["sip:127.0.0.1:7"]);
-        let (resolver, told) = Resolver::start(servers, BOTH).expect("started");
+        let (resolver, told) = Resolver::start(servers, vec![None], BOTH).expect("started");
         let first = told.recv_timeout(Duration::from_secs(10)).expect("told");
         assert_eq!(first, [Some(address("127.0.0.1:7"))]);
         drop(resolver);

@@ -9,6 +9,7 @@ use crate::shard::report::Report;
 pub fn log(report: &Report) {
     let (counters, totals, tally) = (&report.counters, &report.totals, &report.tally);
     info!(
+        target: "main",
         registers = counters.registers,
         absorbed = counters.absorbed(),
         forwarded = report.forwarded(),
@@ -25,6 +26,19 @@ pub fn log(report: &Report) {
         dropped = dropped(report),
         "summary"
     );
+}
+
+/// The same in a few words, for the service manager.
+#[must_use]
+pub fn status(report: &Report) -> String {
+    let (counters, totals) = (&report.counters, &report.totals);
+    format!(
+        "serving {} bindings of {} users; {} of {} REGISTERs absorbed",
+        totals.bindings,
+        totals.records,
+        counters.absorbed(),
+        counters.registers
+    )
 }
 
 /// The reasons for which anything was dropped, with their counts; "none" when nothing was.

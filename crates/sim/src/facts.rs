@@ -17,6 +17,10 @@ pub struct Facts {
     pub status: u16,
     /// Whether it belongs to a REGISTER.
     pub register: bool,
+    /// Whether it belongs to an INVITE, the ACK included.
+    pub invite: bool,
+    /// Whether it belongs to a CANCEL.
+    pub cancel: bool,
     /// Branch of the topmost Via.
     pub branch: String,
     /// Vias.
@@ -124,7 +128,10 @@ impl Facts {
             .next()
             .and_then(|digits| digits.parse().ok())
             .unwrap_or(0);
-        self.register |= words.next() == Some("REGISTER");
+        let method = words.next();
+        self.register |= method == Some("REGISTER");
+        self.invite = matches!(method, Some("INVITE" | "ACK"));
+        self.cancel = method == Some("CANCEL");
     }
 
     fn read_contacts(&mut self, message: &Message<'_>) {

@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod call;
 pub mod digest;
 pub mod expect;
 pub mod facts;

@@ -5,9 +5,11 @@ use core::fmt;
 use core::time::Duration;
 
 use engine::policy::{
-    Balance, ChallengePolicy, Credential, FlowMatch, Insertion, Mode, Overflow, Policy, TooBrief,
+    Balance, CallPolicy, ChallengePolicy, Credential, FlowMatch, Insertion, Mode, Overflow, Policy,
+    TooBrief,
 };
 
+use crate::call::CallMix;
 use crate::home;
 use crate::main_registrar::PASSWORD;
 use crate::network::Conditions;
@@ -54,6 +56,8 @@ pub struct Mix {
     pub troubles: Vec<Trouble>,
     /// What midreg is told.
     pub policy: Policy,
+    /// Whether and how there are calls.
+    pub calls: Option<CallMix>,
 }
 
 /// What a main registrar is.
@@ -230,6 +234,13 @@ impl Mix {
             true => [Conditions::PERFECT, Conditions::SLOW][rng.index(2)],
             false => conditions(rng),
         };
+        let credentials = [Shown::WhenAsked, Shown::Always][rng.index(2)];
+        let devices = conditions(rng);
+        let calls = CallMix::draw(seed);
+        let mut policy = authorised(draw_policy(rng, mode, nodes, challenges), authority);
+        if let Some(calls) = &calls {
+            policy.domain.calls = calls.policy.clone();
+        }
         Self {
             seed,
             mode,
@@ -237,15 +248,24 @@ impl Mix {
             main,
             challenges,
             listing,
-            credentials: [Shown::WhenAsked, Shown::Always][rng.index(2)],
+            credentials,
             authority,
-            devices: conditions(rng),
+            devices,
             upstream,
             aors,
             phones,
             troubles,
-            policy: authorised(draw_policy(rng, mode, nodes, challenges), authority),
+            policy,
+            calls,
         }
+    }
+
+    /// The same without calls.
+    #[must_use]
+    pub fn without_calls(mut self) -> Self {
+        self.calls = None;
+        self.policy.domain.calls = CallPolicy::default();
+        self
     }
 
     /// Whether this may go wrong.
@@ -345,6 +365,10 @@ impl Mix {
                 .iter()
                 .map(|trouble| format!("trouble {trouble:?}")),
         );
+        match &self.calls {
+            Some(calls) => features.extend(calls.features()),
+            None => features.push("no calls".to_owned()),
+        }
         let mut kinds: Vec<String> = self
             .phones
             .iter()

@@ -131,6 +131,12 @@ impl World {
         self.advance(Duration::ZERO);
     }
 
+    /// A message goes on its way; what can happen at this instant happens.
+    pub fn carry(&mut self, packet: Packet) {
+        self.post(packet);
+        self.advance(Duration::ZERO);
+    }
+
     /// A phone sends something and has its final answer.
     ///
     /// # Panics
@@ -223,13 +229,16 @@ impl World {
     /// What is due next by then happens; whether there was anything.
     fn step(&mut self, end: Mono) -> bool {
         self.flush();
-        let next = [self.network.next_arrival(), self.rig.next_deadline()];
+        let mains = self.mains.iter().filter_map(MainRegistrar::next_deadline);
+        let mains = mains.min();
+        let next = [self.network.next_arrival(), self.rig.next_deadline(), mains];
         let Some(at) = next.into_iter().flatten().min().filter(|at| *at <= end) else {
             return false;
         };
         self.rig.set_now(at.max(self.now()));
         match self.network.receive(self.now()) {
             Some(packet) => self.deliver(packet),
+            None if mains == Some(at) => self.exchanges_act(),
             None => self.rig.fire(),
         }
         true
@@ -370,6 +379,14 @@ impl World {
         }
     }
 
+    /// The main registrars do what is due of calls.
+    fn exchanges_act(&mut self) {
+        let now = self.now();
+        let mains = self.mains.iter_mut();
+        let sent: Vec<Packet> = mains.flat_map(|main| main.on_time(now)).collect();
+        sent.into_iter().for_each(|packet| self.post(packet));
+    }
+
     fn post(&mut self, packet: Packet) {
         let now = self.rig.now();
         let link = match self.is_main(packet.to) || self.is_main(packet.from) {
@@ -394,7 +411,7 @@ impl World {
     }
 
     fn is_main(&self, end: SocketAddr) -> bool {
-        self.mains.iter().any(|main| main.address == end)
+        self.mains.iter().any(|main| main.address.ip() == end.ip())
     }
 
     /// What the engine has sent goes on its way, watched.

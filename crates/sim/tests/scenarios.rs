@@ -19,13 +19,25 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    aor_call_busy
+    aor_call_cancelled
+    aor_call_fork
+    aor_call_redirected
+    aor_call_serial
+    aor_call_serial_leaving
     aor_dying
     aor_expiry
     aor_leaving
     aor_main_rejects
+    aor_message
+    aor_messages_waiting
     aor_star
     aor_two_devices
     aor_wrong_password
+    contact_call
+    contact_call_moved
+    contact_call_out
+    contact_call_path
     contact_changed_expires
     contact_dying
     contact_expiry
@@ -33,6 +45,7 @@ scenarios! {
     contact_leaving
     contact_main_rejects
     contact_new_address
+    contact_qualify
     contact_repeated
     contact_star
     contact_two_devices
@@ -44,6 +57,7 @@ scenarios! {
     mirror_star
     mirror_two_devices
     mirror_wrong_password
+    standalone_call
     standalone_dying
     standalone_leaving
     standalone_star

@@ -94,6 +94,11 @@ impl Places {
         true
     }
 
+    /// How many there are, free ones included.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
     /// Whether none was ever reserved.
     pub(super) fn is_empty(&self) -> bool {
         self.places.is_empty()

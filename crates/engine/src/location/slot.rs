@@ -74,8 +74,19 @@ impl SlotTable {
 
     /// Whatever binding fills a place.
     pub(super) fn at(&self, slot: Slot, index: u32) -> Option<&Binding> {
+        self.held_at(slot, index).map(|(_, binding)| binding)
+    }
+
+    /// Whatever binding fills a place, with its record.
+    pub(super) fn held_at(&self, slot: Slot, index: u32) -> Option<(&Record, &Binding)> {
         let id = self.places.address(slot, index)?;
-        self.record_at(id)?.binding(id)
+        let record = self.record_at(id)?;
+        Some((record, record.binding(id)?))
+    }
+
+    /// How many places there are, free ones included.
+    pub(super) fn places(&self) -> usize {
+        self.places.len()
     }
 
     /// A place, for its links in the wheel.

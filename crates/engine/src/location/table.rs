@@ -8,6 +8,7 @@ use crate::clock::Mono;
 use crate::event::Trace;
 use crate::flow::Flow;
 use crate::ids::{AorHash, BindingId, LeaseId, PersistSeq, SLOTS, Slot};
+use crate::limits;
 use crate::location::binding::{Binding, Lease};
 use crate::location::change::{Change, Op, Refresh, Registration};
 use crate::location::flows::Flows;
@@ -16,6 +17,7 @@ use crate::location::record::Record;
 use crate::location::slot::SlotTable;
 use crate::location::sources::Sources;
 use crate::location::wheel::Wheel;
+use crate::operator::walk::Cursor;
 
 /// The records and bindings of all slots of a shard.
 #[derive(Debug)]
@@ -130,6 +132,37 @@ impl Table {
         self.wheel.len()
     }
 
+    /// Shows `most` bindings from a cursor on, in the order of their places, looking at a bounded
+    /// number of these. Where to go on; `None` at the end.
+    pub(crate) fn page(
+        &self,
+        from: Cursor,
+        most: usize,
+        mut show: impl FnMut(&Record, &Binding),
+    ) -> Option<Cursor> {
+        let Cursor {
+            mut slot,
+            mut index,
+        } = from;
+        let (mut looks, mut left) = (limits::PLACES_PER_PAGE, most);
+        loop {
+            let table = self.slot(slot)?;
+            if index as usize >= table.places() {
+                (slot, index) = (Slot(slot.0.checked_add(1)?), 0);
+                continue;
+            }
+            if left == 0 || looks == 0 {
+                return Some(Cursor { slot, index });
+            }
+            looks -= 1;
+            if let Some((record, binding)) = table.held_at(slot, index) {
+                left -= 1;
+                show(record, binding);
+            }
+            index = index.checked_add(1)?;
+        }
+    }
+
     /// Applies a change. A removed binding is handed back: its lease must be given back by whoever
     /// removed it, and its address stays reserved until [`Self::release`].
     pub fn apply(&mut self, change: Change) -> Option<Box<Binding>> {
@@ -221,6 +254,14 @@ impl Table {
     pub(crate) fn note(&mut self, aor: AorHash, id: BindingId, trace: Trace) {
         if let Some(binding) = self.binding_of_mut(aor, id) {
             binding.note(trace);
+        }
+    }
+
+    /// Tells the newest of them anew, now that more is known of it.
+    pub(crate) fn amend(&mut self, aor: AorHash, id: BindingId, trace: Trace) {
+        let held = self.binding_of_mut(aor, id);
+        if let Some(newest) = held.and_then(|binding| binding.history.first_mut()) {
+            *newest = trace;
         }
     }
 

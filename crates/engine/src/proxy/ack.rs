@@ -1,5 +1,7 @@
 //! The ACK to a 2xx: end to end, without a transaction (RFC 3261 §13.2.2.4, §16.11).
 
+use sip::Name;
+
 use crate::clock::Now;
 use crate::core::Core;
 use crate::counters::DropReason;
@@ -11,6 +13,7 @@ use crate::proxy::loops::LoopHash;
 use crate::proxy::outgoing::{self, Outgoing};
 use crate::proxy::{Journey, Request, intake};
 use crate::registrar::heading::Heading;
+use crate::registrar::reply;
 
 /// Passes an ACK on, to the one place where it can belong.
 pub(super) fn forward(
@@ -33,6 +36,9 @@ pub(super) fn forward(
         return core.counters.dropped(DropReason::StrayAck);
     };
     let heading = Heading::of(request.message, request.flow);
+    if journey.itinerary.dialog().is_none() && is_for_ours(core, &heading) {
+        return core.counters.dropped(DropReason::StrayAck);
+    }
     let how = Outgoing {
         itinerary: &journey.itinerary,
         target: &target,
@@ -46,4 +52,11 @@ pub(super) fn forward(
     out.transmit(target.flow, |buf| {
         outgoing::write(request.message, &how, buf);
     });
+}
+
+/// Whether an ACK is for a refusal that we gave without a transaction (RFC 3261 §8.2.7).
+fn is_for_ours(core: &Core, heading: &Heading<'_>) -> bool {
+    let to = heading.message.header(Name::To);
+    let tag = to.and_then(|to| reply::tag_of(to.value));
+    tag.is_some_and(|tag| tag == core.keys.to_tag(heading.call_id, heading.from_tag))
 }

@@ -4,6 +4,7 @@
 use sip::{Message, Name, Patch};
 
 use crate::proxy::names;
+use crate::proxy::outgoing;
 use crate::registrar::without_first;
 
 /// Appends a branch's answer as the caller gets it, with the names of `asked`, the request, where they
@@ -33,6 +34,7 @@ pub(crate) fn write(
     if !challenges.is_empty() {
         patch.insert(answer.head_end(), challenges);
     }
+    outgoing::length(&mut patch, answer);
     patch.write(out);
     Some(())
 }
@@ -70,10 +72,10 @@ mod tests {
 
     #[test]
     fn r3261_16_25_our_via_comes_off_and_nothing_else() {
-        let rest = "Record-Route: <sip:x;lr>\r\nX: y\r\n\r\nbody";
+        let rest = "Record-Route: <sip:x;lr>\r\nX: y\r\nl: 4\r\n\r\nbody";
         for vias in ["Via: us, them\n", "Via: us\nv: them\n"] {
             let answer =
-                format!("SIP/2.0 180 Ringing\n{vias}Record-Route: <sip:x;lr>\nX: y\n\nbody");
+                format!("SIP/2.0 180 Ringing\n{vias}Record-Route: <sip:x;lr>\nX: y\nl: 4\n\nbody");
             let told = told(&answer, 180, "").unwrap();
             assert!(told.starts_with("SIP/2.0 180 Ringing\r\n"), "{told}");
             assert!(
@@ -97,7 +99,7 @@ mod tests {
 
     #[test]
     fn r3261_16_32_challenges_are_merged() {
-        let one = "SIP/2.0 401 Unauthorized\nVia: us, them\nWWW-Authenticate: Digest a\n\n";
+        let one = "SIP/2.0 401 Unauthorized\nVia: us, them\nl: 0\nWWW-Authenticate: Digest a\n\n";
         let told = told(one, 401, "WWW-Authenticate: Digest b\r\n").unwrap();
         assert!(
             told.contains("Digest a\r\nWWW-Authenticate: Digest b\r\n\r\n"),

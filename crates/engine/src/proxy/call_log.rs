@@ -163,6 +163,11 @@ impl CallLog {
         Some(call)
     }
 
+    /// All calls, newest first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &CallRecord> {
+        self.calls.iter().rev()
+    }
+
     /// The last calls of an AoR, newest first.
     pub(crate) fn of(&self, aor: AorHash) -> impl Iterator<Item = &CallRecord> {
         let newest_first = self.calls.iter().rev();

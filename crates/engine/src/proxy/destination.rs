@@ -10,11 +10,11 @@ use crate::flow::Flow;
 use crate::ids::{AorHash, BindingId, NodeId};
 use crate::peer::is_upstream;
 use crate::policy::{Mode, Outbound, Policy};
-use crate::proxy::Request;
 use crate::proxy::itinerary::Itinerary;
 use crate::proxy::ourselves::is_ours;
 use crate::proxy::party::{Party, Sender};
 use crate::proxy::route_token::RouteToken;
+use crate::proxy::{Request, has_to_tag};
 use crate::registrar::address::{Addressee, addressee};
 use crate::registrar::decision::Refusal;
 
@@ -61,7 +61,14 @@ pub(crate) fn of(
         return Err(UNKNOWN);
     }
     if let Some(token) = itinerary.dialog() {
-        return Ok(in_dialog(core, token, sender, &request.flow));
+        // Whoever has seen the route of a dialog may speak in it, but begins nothing by it.
+        if !has_to_tag(request.message) {
+            return Err(UNKNOWN);
+        }
+        return Ok(match itinerary.is_between_devices() {
+            true => Destination::Dialog(*token),
+            false => with_upstream(core, token, sender, &request.flow),
+        });
     }
     if let Some(device) = itinerary.device() {
         return match sender.party {
@@ -104,10 +111,8 @@ fn addressed(core: &Core, uri: &Uri<'_>) -> Option<Destination> {
     }
 }
 
-fn in_dialog(core: &Core, token: &RouteToken, sender: &Sender, flow: &Flow) -> Destination {
-    if token.node == NodeId::NONE {
-        return Destination::Dialog(*token);
-    }
+/// Which way a request goes in a dialog between a device and the main registrar.
+fn with_upstream(core: &Core, token: &RouteToken, sender: &Sender, flow: &Flow) -> Destination {
     let now_at = token.binding.and_then(|id| core.table.binding(id));
     let is_device = is_same_place(flow, &token.flow)
         || now_at.is_some_and(|binding| is_same_place(flow, &binding.flow))

@@ -52,6 +52,8 @@ pub(crate) struct Fork {
     pub(crate) ring_time: Duration,
     /// What becomes of a 3xx.
     pub(crate) redirects: Redirects,
+    /// The addresses of 3xx that were followed: each is tried once (RFC 3261 §16.5).
+    pub(crate) followed: Vec<Box<[u8]>>,
     /// How many branches it may have at a time (RFC 5393).
     pub(crate) breadth: u32,
     /// For whom it waits although nobody is there (R1).
@@ -138,8 +140,8 @@ pub(crate) struct Branch {
     pub(crate) txn: Option<ClientTxn>,
     /// Whether names in its answers have to be put back.
     pub(crate) renamed: Renamed,
-    /// What is said for it when it cannot be reached.
-    pub(crate) absent: u16,
+    /// The node of the main registrar that it is; [`NodeId::NONE`] for a device.
+    pub(crate) node: NodeId,
     /// How far it is.
     pub(crate) state: BranchState,
     /// Whether it is to be cancelled.
@@ -271,6 +273,14 @@ impl Fork {
         }
     }
 
+    /// Whether a branch has rung in vain: its 487 answers our own CANCEL and tells the caller, who has
+    /// not cancelled, nothing (RFC 3261 §16.8 counts it as 408).
+    pub(crate) fn was_passed_over(&self, branch: usize) -> bool {
+        let given_up = |branch: &Branch| branch.cancel != Cancel::Not;
+        self.branches.get(branch).is_some_and(given_up)
+            && self.phase != Phase::Closed(Closing::Cancelled)
+    }
+
     fn give_up(&mut self) {
         self.plan.clear();
         self.awaited = None;
@@ -323,6 +333,12 @@ impl Fork {
         !self.plan.is_empty()
     }
 
+    /// Whether the next are tried now, and nobody of those before is waited for.
+    pub(crate) fn is_hunting(&self) -> bool {
+        let waited_for = |branch: &Branch| !branch.is_over() && branch.cancel == Cancel::Not;
+        self.has_more() && !self.branches.iter().any(waited_for)
+    }
+
     /// How it ended for its sender without any answer from a branch.
     pub(crate) fn local_status(&self) -> (u16, &'static str) {
         if self.phase == Phase::Closed(Closing::Cancelled) {
@@ -362,6 +378,14 @@ impl Fork {
 }
 
 impl Branch {
+    /// What is said for it when it cannot be reached.
+    pub(crate) const fn absent(&self) -> u16 {
+        match self.node {
+            NodeId::NONE => 480,
+            _ => 503,
+        }
+    }
+
     const fn is_over(&self) -> bool {
         matches!(self.state, BranchState::Ended(_))
     }

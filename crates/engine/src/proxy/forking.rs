@@ -1,6 +1,6 @@
 //! What a fork's rules lead to: branches begin, answers go back, losers are cancelled.
 
-use sip::{Message, Method};
+use sip::{Message, Method, Name};
 
 use crate::clock::{Mono, Now};
 use crate::core::{Armed, Core, Purpose};
@@ -58,6 +58,13 @@ pub(crate) fn on_response(
     let (Some(status), Some(fork)) = (message.status(), core.forks.get_mut(id)) else {
         return;
     };
+    if status >= 200 && fork.server.is_some() && message.values(Name::Via).nth(1).is_none() {
+        // It has lost the way back to the caller, who must hear something all the same.
+        return on_refused(core, now, (id, branch), out);
+    }
+    if status == 487 && fork.was_passed_over(branch) {
+        return on_silence(core, now, (id, branch), out);
+    }
     let renamed = fork
         .branches
         .get(branch)
@@ -103,7 +110,7 @@ pub(crate) fn on_silence(
 ) {
     if let Some(fork) = core.forks.get_mut(id) {
         fail(fork, branch, 408);
-        go_on(core, now, id, out);
+        hunt_on(core, now, id, out);
     }
 }
 
@@ -115,10 +122,7 @@ pub(crate) fn on_refused(
     out: &mut Outbox,
 ) {
     if let Some(fork) = core.forks.get_mut(id) {
-        let absent = fork
-            .branches
-            .get(branch)
-            .map_or(503, |branch| branch.absent);
+        let absent = fork.branches.get(branch).map_or(503, Branch::absent);
         fail(fork, branch, absent);
         go_on(core, now, id, out);
     }
@@ -149,6 +153,15 @@ pub(crate) fn on_timer(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) 
     }
     fork.pass_over();
     core.forks.stop_waiting(id);
+    hunt_on(core, now, id, out);
+}
+
+/// Time has passed without an answer. The caller is told that we are still at it: a long hunt in which
+/// nobody rings must not outlast his transaction.
+fn hunt_on(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
+    if core.forks.get(id).is_some_and(Fork::is_hunting) {
+        on_owed(core, now, id, out);
+    }
     go_on(core, now, id, out);
 }
 
@@ -194,10 +207,28 @@ fn cancel_losers(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
     }
 }
 
+/// Devices as they are when it is their turn: one may have left since the request came, or be
+/// elsewhere.
+fn as_they_are(core: &Core, now: Now, group: Group) -> Group {
+    let as_it_is = |target: Target| {
+        let device = target.binding.filter(|_| !target.uri.is_empty());
+        let Some(device) = device else {
+            return Some(target);
+        };
+        let binding = core.table.binding(device)?;
+        (binding.ends_at() > now.mono).then(|| Target::of(binding))
+    };
+    group.into_iter().filter_map(as_it_is).collect()
+}
+
 /// Tries a later group: the request is read again.
 fn try_group(core: &mut Core, now: Now, id: ForkId, group: Group, out: &mut Outbox) {
     let Some(fork) = core.forks.get(id) else {
         return;
+    };
+    let group = match fork.branches.is_empty() {
+        true => group,
+        false => as_they_are(core, now, group),
     };
     let (bytes, came_by) = (fork.request.clone(), fork.came_by);
     let Ok(message) = Message::parse(&bytes) else {
@@ -230,7 +261,7 @@ fn try_with(
         let number = begun + at;
         let how = (&*policy, way, share);
         let branch = begin_branch(core, now, (id, number, target), how, out);
-        let (failed, absent) = (branch.txn.is_none(), branch.absent);
+        let (failed, absent) = (branch.txn.is_none(), branch.absent());
         if let Some(fork) = core.forks.get_mut(id) {
             fork.branches.push(branch);
             if failed {
@@ -251,10 +282,7 @@ fn begin_branch(
     let mut branch = Branch {
         txn: None,
         renamed: Renamed::No,
-        absent: match target.node {
-            NodeId::NONE => 480,
-            _ => 503,
-        },
+        node: target.node,
         state: BranchState::Calling,
         cancel: Cancel::Not,
     };
@@ -265,13 +293,14 @@ fn begin_branch(
     let mut record = Vec::new();
     record_route::write(core, policy, fork, target, way.message, &mut record);
     let breadth = fork.breadth / share;
+    let spreads = share > 1 || record_route::opens_dialog(way.message);
     let how = Outgoing {
         itinerary: way.itinerary,
         target,
         hop: &hop,
         came_by: fork.came_by,
         loop_hash: way.loop_hash,
-        breadth: record_route::opens_dialog(way.message).then_some(breadth.max(1)),
+        breadth: spreads.then_some(breadth.max(1)),
         record: &record,
         names: (target.node != NodeId::NONE).then_some(policy),
     };
@@ -280,12 +309,16 @@ fn begin_branch(
     if bytes.len() > limits::DATAGRAM {
         return branch;
     }
+    let kind = kind_of(fork.method);
     let request = ClientRequest {
-        kind: kind_of(fork.method),
+        kind,
         branch: &hop.branch,
         flow: target.flow,
         bytes: bytes.into(),
-        give_up_at: Mono::NEVER,
+        give_up_at: match kind {
+            Kind::Invite => Mono::NEVER,
+            Kind::NonInvite => now.mono.plus(limits::ANSWER_PATIENCE),
+        },
         owner: Purpose::Branch(id, number).pack(),
     };
     branch.txn = core.txns.start_client(now, request, out).ok();
@@ -376,10 +409,12 @@ fn keep(core: &mut Core, id: ForkId, (status, renamed): (u16, Renamed), message:
 
 /// The challenges of all branches reach the caller together (RFC 3261 §16.7 step 7).
 fn also_challenged(core: &mut Core, id: ForkId, message: &Message<'_>) {
-    if let (Some(401 | 407), Some(fork)) = (message.status(), core.forks.get_mut(id))
-        && fork.challenges.len() < limits::MERGED_CHALLENGES
-    {
+    if let (Some(401 | 407), Some(fork)) = (message.status(), core.forks.get_mut(id)) {
+        let before = fork.challenges.len();
         answer::push_challenges(message, &mut fork.challenges);
+        if fork.challenges.len() > limits::MERGED_CHALLENGES {
+            fork.challenges.truncate(before);
+        }
     }
 }
 
@@ -404,7 +439,7 @@ fn conclude(core: &mut Core, now: Now, id: ForkId, out: &mut Outbox) {
         let fork = core.forks.get(id)?;
         let kept = Message::parse(&best.answer).ok()?;
         let merged: &[u8] = match best.status {
-            401 | 407 => &challenges,
+            401 | 407 if best.answer.len() + challenges.len() <= limits::DATAGRAM => &challenges,
             _ => b"",
         };
         let mut bytes = Vec::with_capacity(best.answer.len() + merged.len());

@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::ids::{AorHash, BindingId, NodeId, ShardId};
 use crate::limits;
 use crate::output::{HandOver, Outbox, Output};
-use crate::policy::CallPolicy;
+use crate::policy::{CallPolicy, Side};
 use crate::proxy::best::Origin;
 use crate::proxy::call_log::{Attempt, CallNumber};
 use crate::proxy::destination::{Destination, Fame};
@@ -193,6 +193,7 @@ fn fork_of(
         challenges: Vec::new(),
         ring_time: chosen.calls.ring_time,
         redirects: chosen.calls.redirects,
+        followed: Vec::new(),
         breadth,
         awaited: chosen.awaited,
         timer: None,
@@ -262,7 +263,7 @@ fn device(core: &Core, now: Now, id: BindingId, wording: Wording) -> Chosen {
     };
     let aor = core.table.owner(id).and_then(|aor| core.table.record(aor));
     let calls = aor.map(|record| core.policy.of(&record.aor).calls.clone());
-    let plan = match binding.ends_at() > now.mono {
+    let plan = match binding.ends_at() > now.mono && core.is_reachable(binding) {
         true => Plan::from([smallvec![wording.target(binding)]]),
         false => Plan::new(),
     };
@@ -291,8 +292,11 @@ fn all_of(core: &Core, now: Now, aor: AorHash, fame: Fame) -> Chosen {
         };
     };
     let calls = core.policy.of(&record.aor).calls.clone();
+    let reachable = record
+        .bindings()
+        .filter(|binding| core.is_reachable(binding));
     Chosen {
-        plan: targets::plan(record.bindings(), calls.fork, now.mono),
+        plan: targets::plan(reachable, calls.fork, now.mono),
         calls,
         ..Chosen::nobody(480)
     }
@@ -310,7 +314,10 @@ fn in_dialog(core: &Core, token: &RouteToken) -> Plan {
         binding: token.binding,
         node: NodeId::NONE,
     };
-    Plan::from([smallvec![target]])
+    match core.side(&target.flow) {
+        Side::Nobody => Plan::new(),
+        _ => Plan::from([smallvec![target]]),
+    }
 }
 
 fn upstream(core: &Core, node: NodeId, request: &Request<'_>, journey: &Journey<'_>) -> Chosen {

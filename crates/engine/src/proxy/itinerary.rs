@@ -5,7 +5,7 @@ use sip::header::route::Route;
 use sip::{Message, Name, Uri};
 use smallvec::SmallVec;
 
-use crate::ids::BindingId;
+use crate::ids::{BindingId, NodeId};
 use crate::keys::Keys;
 use crate::policy::Policy;
 use crate::proxy::ourselves::is_ours;
@@ -106,6 +106,14 @@ impl<'a> Itinerary<'a> {
         })
     }
 
+    /// Whether devices are at both sides of the dialog: the main registrar, if it was ever on the way,
+    /// has recorded no route.
+    pub(crate) fn is_between_devices(&self) -> bool {
+        let facing_device =
+            |own: &Own| matches!(own, Own::Dialog(token) if token.node == NodeId::NONE);
+        self.own.iter().any(facing_device)
+    }
+
     /// The device that our Path names.
     pub(crate) fn device(&self) -> Option<BindingId> {
         self.own.iter().rev().find_map(|own| match own {
@@ -147,7 +155,7 @@ fn own(uri: &Uri<'_>, policy: &Policy, keys: &Keys) -> Option<Own> {
 mod tests {
     use super::*;
     use crate::flow::{Flow, ListenerId, Transport};
-    use crate::ids::{NodeId, Slot};
+    use crate::ids::Slot;
     use crate::policy::{Listener, Side};
 
     fn policy() -> Policy {

@@ -9,7 +9,9 @@ use sip::{Message, Name};
 use siphasher::sip::SipHasher24;
 
 use crate::keys::{Keys, hex16};
+use crate::policy::Policy;
 use crate::proxy::itinerary::Itinerary;
+use crate::proxy::ourselves::is_our_place;
 use crate::registrar::heading::Heading;
 
 /// Breadth of a request that names none (RFC 5393 §5.3.3).
@@ -68,6 +70,15 @@ impl LoopHash {
         out.push(b'=');
         out.extend_from_slice(&self.0);
     }
+}
+
+/// Whether we sent a request to ourselves. The main registrar may live on our host, and a device may
+/// name any port there: what comes back must not pass for the main registrar's own.
+pub(crate) fn is_from_ourselves(message: &Message<'_>, policy: &Policy) -> bool {
+    let top = message.values(Name::Via).next();
+    top.and_then(|via| Via::parse(via).ok()).is_some_and(|via| {
+        via.params.contains(PARAM) && is_our_place(policy, (&via.host, via.port))
+    })
 }
 
 /// How many branches a request may still have at a time.

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 
 use hashbrown::HashTable;
-use sip::header::name_addr::NameAddr;
 use sip::{Message, Method, Name};
 
 use crate::clock::{Mono, Now};
@@ -16,39 +15,66 @@ use crate::output::Outbox;
 use crate::proxy::destination::Destination;
 use crate::proxy::party::Party;
 use crate::proxy::targets::request_uri;
-use crate::proxy::{Arrival, Journey, Request};
+use crate::proxy::{Arrival, Journey, Request, has_to_tag};
+use crate::txn::timing::TRANSACTION;
 use crate::txn::{ClientRequest, Kind};
 
 /// The last message summaries, bounded in number; the one told first is forgotten first.
 #[derive(Debug, Default)]
 pub(crate) struct MessagesWaiting {
-    summaries: HashTable<(AorHash, Box<[u8]>)>,
+    summaries: HashTable<Summary>,
     order: VecDeque<AorHash>,
+}
+
+/// The last summary of one AoR.
+#[derive(Debug)]
+struct Summary {
+    aor: AorHash,
+    notify: Box<[u8]>,
+    /// How often it was told again, since when: every telling is a transaction, and whoever claims to
+    /// reboot all the time must not use them up.
+    told: (u16, Mono),
 }
 
 impl MessagesWaiting {
     fn remember(&mut self, aor: AorHash, notify: &[u8]) {
-        let find = |entry: &(AorHash, Box<[u8]>)| entry.0 == aor;
-        if let Some(entry) = self.summaries.find_mut(aor.short(), find) {
-            entry.1 = notify.into();
+        let found = self
+            .summaries
+            .find_mut(aor.short(), |entry| entry.aor == aor);
+        if let Some(entry) = found {
+            entry.notify = notify.into();
             return;
         }
         if self.order.len() == limits::SUMMARIES
             && let Some(oldest) = self.order.pop_front()
             && let Ok(entry) = self
                 .summaries
-                .find_entry(oldest.short(), |entry| entry.0 == oldest)
+                .find_entry(oldest.short(), |entry| entry.aor == oldest)
         {
             entry.remove();
         }
         self.order.push_back(aor);
+        let summary = Summary {
+            aor,
+            notify: notify.into(),
+            told: (0, Mono(0)),
+        };
         self.summaries
-            .insert_unique(aor.short(), (aor, notify.into()), |entry| entry.0.short());
+            .insert_unique(aor.short(), summary, |entry| entry.aor.short());
     }
 
-    fn of(&self, aor: AorHash) -> Option<&[u8]> {
-        let entry = self.summaries.find(aor.short(), |entry| entry.0 == aor);
-        entry.map(|(_, notify)| &**notify)
+    /// What is to be told again of an AoR, if it may be told now.
+    fn tell(&mut self, now: Mono, aor: AorHash) -> Option<&[u8]> {
+        let found = self
+            .summaries
+            .find_mut(aor.short(), |entry| entry.aor == aor);
+        let Summary { notify, told, .. } = found?;
+        let (times, since) = told;
+        if since.plus(TRANSACTION) <= now {
+            (*times, *since) = (0, now);
+        }
+        *times = times.saturating_add(1);
+        (*times <= limits::SUMMARIES_TOLD).then_some(notify)
     }
 }
 
@@ -73,15 +99,17 @@ pub(super) fn notice(core: &mut Core, request: &Request<'_>, journey: &Journey<'
 fn is_summary(message: &Message<'_>) -> bool {
     let event = message.header(Name::Event);
     let package = event.and_then(|event| event.value.split(|byte| *byte == b';').next());
-    let to = message.header(Name::To);
-    let tagged = to.is_some_and(|to| NameAddr::parse(to.value).is_ok_and(|to| to.tag().is_some()));
     package.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(b"message-summary"))
-        && !tagged
+        && !has_to_tag(message)
 }
 
 /// Tells a device again what waits for its user. A NOTIFY of our own: nobody waits for its answer.
 pub(super) fn replay(core: &mut Core, now: Now, arrival: Arrival, out: &mut Outbox) {
-    let Some(summary) = core.summaries.of(arrival.aor).map(<[u8]>::to_vec) else {
+    let Some(summary) = core
+        .summaries
+        .tell(now.mono, arrival.aor)
+        .map(<[u8]>::to_vec)
+    else {
         return;
     };
     let policy = std::sync::Arc::clone(&core.policy);

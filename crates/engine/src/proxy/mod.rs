@@ -172,6 +172,9 @@ fn set_out(core: &mut Core, now: Now, request: &Request<'_>, out: &mut Outbox) {
 }
 
 fn plan<'a>(core: &Core, request: &Request<'a>) -> Result<Journey<'a>, Refusal> {
+    if loops::is_from_ourselves(request.message, &core.policy) {
+        return Err(Refusal::new(482, "Loop Detected"));
+    }
     let itinerary = Itinerary::read(request.message, &core.policy, &core.keys)?;
     check_extensions(request.message, Role::Proxy)?;
     if let Ok(uri) = Uri::parse(itinerary.uri)
@@ -217,6 +220,12 @@ fn uri_of<'a>(message: &Message<'a>, name: Name) -> &'a [u8] {
     let header = message.header(name);
     let address = header.and_then(|header| NameAddr::parse(header.value).ok());
     address.map_or(b"", |address| address.uri)
+}
+
+/// Whether a request belongs to a dialog that is there, as its sender says.
+fn has_to_tag(message: &Message<'_>) -> bool {
+    let to = message.header(Name::To);
+    to.is_some_and(|to| NameAddr::parse(to.value).is_ok_and(|to| to.tag().is_some()))
 }
 
 /// Devices have been registered, or have begun anew: who waits for them goes on, and what waits for

@@ -12,6 +12,9 @@ use crate::peer;
 use crate::policy::{Server, UpstreamPolicy};
 use crate::proxy::ourselves::names;
 
+/// The first port that a main registrar may name of which we were not told.
+const FIRST_PORT: u16 = 1024;
+
 /// A node and the way to it.
 pub(crate) type NextHop = (NodeId, Flow);
 
@@ -60,7 +63,8 @@ fn reachable(core: &Core, node: NodeId) -> Option<NextHop> {
     core.peers.is_up(node).then_some((node, flow))
 }
 
-/// The way to where `uri` leads, if that is an address of the main registrar's.
+/// The way to where `uri` leads, if that is an address of the main registrar's. Devices say so, too:
+/// nothing of theirs goes to the services of its host below [`FIRST_PORT`], unless that is its own.
 fn named(upstream: &UpstreamPolicy, uri: &Uri<'_>, node: NodeId) -> Option<NextHop> {
     let listener = |server: Option<&Server>| {
         let server = server.or_else(|| upstream.server(node))?;
@@ -68,7 +72,7 @@ fn named(upstream: &UpstreamPolicy, uri: &Uri<'_>, node: NodeId) -> Option<NextH
     };
     let ip = match uri.host {
         Host::V4(ip) => IpAddr::V4(ip),
-        Host::V6(ip) => IpAddr::V6(ip),
+        Host::V6(ip) => IpAddr::V6(ip).to_canonical(),
         Host::Name(_) => {
             let mut servers = upstream.servers.iter();
             let server = servers.find(|server| is_host_of(server, &uri.host))?;
@@ -81,7 +85,9 @@ fn named(upstream: &UpstreamPolicy, uri: &Uri<'_>, node: NodeId) -> Option<NextH
     let there = |server: &&Server| server.address.is_some_and(|address| address.ip() == ip);
     let (node, listener) = listener(upstream.servers.iter().find(there))?;
     let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
-    Some((node, Flow::udp(listener, remote)))
+    let mut servers = upstream.servers.iter();
+    let is_known = servers.any(|server| server.address == Some(remote));
+    (is_known || remote.port() >= FIRST_PORT).then(|| (node, Flow::udp(listener, remote)))
 }
 
 /// Whether a server is configured under this host name.

@@ -9,20 +9,22 @@ use crate::policy::{Listener, Policy};
 
 /// Whether `uri` leads to one of our listeners.
 pub(crate) fn is_ours(policy: &Policy, uri: &Uri<'_>) -> bool {
-    uri.is_sip()
-        && policy
-            .listeners
-            .iter()
-            .any(|listener| is_listener(listener, uri))
+    uri.is_sip() && is_our_place(policy, (&uri.host, uri.port))
 }
 
-fn is_listener(listener: &Listener, uri: &Uri<'_>) -> bool {
+/// Whether this is what one of our listeners advertises.
+pub(crate) fn is_our_place(policy: &Policy, place: (&Host<'_>, Option<u16>)) -> bool {
+    let mut listeners = policy.listeners.iter();
+    listeners.any(|listener| is_listener(listener, place))
+}
+
+fn is_listener(listener: &Listener, (own, at): (&Host<'_>, Option<u16>)) -> bool {
     let (host, port) = split(&listener.advertise);
     let default = match listener.transport {
         Transport::Tls | Transport::Wss => 5061,
         _ => 5060,
     };
-    uri.port.unwrap_or(default) == port.unwrap_or(default) && names(&uri.host, host)
+    at.unwrap_or(default) == port.unwrap_or(default) && names(own, host)
 }
 
 /// An advertised `host[:port]`, an IPv6 address in brackets, in its two parts.

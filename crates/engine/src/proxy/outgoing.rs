@@ -61,6 +61,7 @@ pub(crate) fn write(message: &Message<'_>, how: &Outgoing<'_, '_>, out: &mut Vec
     own_max_forwards(&mut patch, message, &mut text);
     breadth(&mut patch, message, how, &mut text);
     record(&mut patch, message, how);
+    length(&mut patch, message);
     patch.write(out);
     match renamed {
         true => Renamed::Yes,
@@ -202,6 +203,17 @@ fn record(patch: &mut Patch<'_, '_>, message: &Message<'_>, how: &Outgoing<'_, '
     let first = message.header(Name::RecordRoute);
     let place = first.map_or_else(|| below_vias(message), |header| header.line.start);
     patch.insert(place, how.record);
+}
+
+/// A datagram ends by itself, but what goes on by a stream has to say where (RFC 3261 §16.6 step 9).
+pub(super) fn length(patch: &mut Patch<'_, '_>, message: &Message<'_>) {
+    if !message.has(Name::ContentLength) {
+        patch.insert_with(message.head_end(), |out| {
+            out.extend_from_slice(b"Content-Length: ");
+            sip::number::push_decimal(out, message.body().len() as u64);
+            out.extend_from_slice(b"\r\n");
+        });
+    }
 }
 
 fn below_vias(message: &Message<'_>) -> u16 {

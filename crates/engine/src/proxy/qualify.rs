@@ -4,6 +4,7 @@
 use sip::Method;
 
 use crate::core::Core;
+use crate::location::Binding;
 use crate::output::Outbox;
 use crate::policy::Qualify;
 use crate::proxy::destination::Destination;
@@ -33,14 +34,16 @@ pub(super) fn answers(
             if aor.is_some_and(|record| passes(core, &record.aor)) {
                 return false;
             }
-            absent(core.table.binding(id).is_none())
+            let binding = core.table.binding(id);
+            absent(!binding.is_some_and(|binding| core.is_reachable(binding)))
         }
         Destination::Aor(aor, _) if qualifies => {
             let record = core.table.record(aor);
             if record.is_some_and(|record| passes(core, &record.aor)) {
                 return false;
             }
-            absent(record.is_none())
+            let reachable = |binding: &Binding| core.is_reachable(binding);
+            absent(!record.is_some_and(|record| record.bindings().any(reachable)))
         }
         _ => return false,
     };

@@ -12,7 +12,7 @@ use crate::proxy::best::Origin;
 use crate::proxy::fork::Phase;
 use crate::proxy::forks::ForkId;
 use crate::proxy::next_hop;
-use crate::proxy::targets::{Group, Target, request_uri};
+use crate::proxy::targets::{self, Group, Plan, Target, request_uri};
 
 /// Whether an answer was a 3xx that is followed: its addresses are tried next then, and the caller
 /// hears nothing of it.
@@ -21,8 +21,15 @@ pub(super) fn follows(core: &mut Core, id: ForkId, branch: usize, message: &Mess
         return false;
     };
     let redirected = matches!(message.status(), Some(301 | 302 | 305));
-    let room = limits::BRANCHES.saturating_sub(fork.branches.len());
-    if !redirected || fork.redirects == Redirects::Pass || fork.phase != Phase::Open {
+    let planned = fork.plan.iter().map(Group::len).sum::<usize>();
+    let room = limits::BRANCHES.saturating_sub(fork.branches.len() + planned);
+    // What the main registrar says itself goes to the caller: to ask it again would lead nowhere.
+    let by_device = fork
+        .branches
+        .get(branch)
+        .is_some_and(|branch| branch.node == NodeId::NONE);
+    let follows = fork.redirects == Redirects::Follow && by_device && redirected;
+    if !follows || fork.phase != Phase::Open {
         return false;
     }
     let Some((node, flow)) = next_hop::any(core) else {
@@ -42,15 +49,27 @@ pub(super) fn follows(core: &mut Core, id: ForkId, branch: usize, message: &Mess
             node,
         })
     });
-    let group: Group = named.take(room).collect();
+    let named: Group = named.take(room).collect();
     debug_assert!(node != NodeId::NONE);
     let Some(fork) = core.forks.get_mut(id) else {
         return false;
     };
-    if group.is_empty() {
+    if named.is_empty() {
         return false;
     }
+    // RFC 3261 §16.5: two devices may name the same address.
+    let mut group = Group::new();
+    for target in named {
+        if !fork.followed.contains(&target.uri) {
+            fork.followed.push(target.uri.clone());
+            group.push(target);
+        }
+    }
     fork.on_final(branch, message.status().unwrap_or(302), Origin::Local);
-    fork.plan.push_front(group);
+    // RFC 5393 §5.3.3: what is found on the way shares the breadth that is left.
+    let groups = targets::narrow(Plan::from([group]), fork.breadth as usize);
+    for group in groups.into_iter().rev().filter(|group| !group.is_empty()) {
+        fork.plan.push_front(group);
+    }
     true
 }

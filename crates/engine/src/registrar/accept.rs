@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use crate::clock::{Mono, Now};
 use crate::core::Core;
 use crate::defect::Defect;
-use crate::event::{Event, RemovalCause};
+use crate::event::{Event, Outcome, RemovalCause};
 use crate::gate::{ReadyReply, Repeat};
 use crate::ids::{BindingId, PersistSeq};
 use crate::location::{Binding, Change, Op};
@@ -23,7 +23,8 @@ use crate::registrar::granting::{Plan, apply, keep, lease, registration, share};
 use crate::registrar::order::Order;
 use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::{
-    devices_of, doubles, forward, proof, quota, release, remove, reply, settlement, siblings,
+    devices_of, doubles, forward, history, proof, quota, release, remove, reply, settlement,
+    siblings,
 };
 
 /// What a 2xx is about, gathered for the steps below.
@@ -173,8 +174,10 @@ fn refuse(
     out: &mut Outbox,
 ) {
     core.counters.refused(refusal.status);
+    let (aor, flow) = (verdict.request.aor_hash, verdict.request.flow);
+    history::concluded(core, now, verdict.id, verdict.asking, Outcome::Refused);
+    history::refused_here(core, now, aor, flow, refusal);
     let mut bytes = Vec::with_capacity(512);
-    let flow = verdict.request.flow;
     let server = &core.policy.server_header;
     reply::write_refusal(
         &verdict.request.heading,

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use crate::clock::Now;
 use crate::core::Core;
 use crate::defect::Defect;
-use crate::event::Event;
+use crate::event::{Event, Outcome};
 use crate::flow::Flow;
 use crate::gate::{ReadyReply, Repeat};
 use crate::ids::{AorHash, BindingId};
@@ -27,7 +27,7 @@ use crate::registrar::reconcile::Standing;
 use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::terms::Terms;
 use crate::registrar::{
-    absorb, asking, joining, outage, quota, refusal, release, reply, settlement, spending,
+    absorb, asking, history, joining, outage, quota, refusal, release, reply, settlement, spending,
 };
 use crate::txn::Kind;
 
@@ -176,6 +176,7 @@ pub(super) fn unanswered(
     asking: &Asking,
     out: &mut Outbox,
 ) {
+    history::concluded(core, now, id, asking, Outcome::Unanswered);
     give_up(core, now, &asking.arrival, out);
     if core.seeded.is(Defect::ForgetUnanswered) {
         return;
@@ -284,6 +285,9 @@ pub(super) fn refuse_arrival(
     let Ok(message) = Message::parse(&arrival.bytes) else {
         return;
     };
+    if let Some(request) = reread(core, &message, arrival.flow) {
+        history::refused_here(core, now, request.aor_hash, arrival.flow, &refusal);
+    }
     let mut bytes = Vec::with_capacity(512);
     let server = &core.policy.server_header;
     reply::write_refusal(
@@ -362,7 +366,8 @@ fn place_again(
                 repeat: Repeat::ByBinding,
                 ..Delivery::STATELESS
             };
-            return absorb::absorb(core, now, &request, &devices, delivery, out);
+            absorb::absorb(core, now, &request, &devices, delivery, out);
+            return history::absorbed(core, now, aor, &devices, Row::D13);
         }
         // Its device may have left meanwhile (R8).
         Decision::Reject(refusal) => return refuse_arrival(core, now, &arrival, refusal, out),

@@ -22,6 +22,7 @@ mod doubles;
 mod forward;
 mod granting;
 pub(crate) mod heading;
+mod history;
 mod identity;
 mod joining;
 mod local;
@@ -34,6 +35,7 @@ mod proof;
 mod quota;
 mod reconcile;
 mod refusal;
+pub mod refusals;
 mod relay;
 pub(crate) mod release;
 mod removal;
@@ -54,9 +56,8 @@ use smallvec::{SmallVec, smallvec};
 use crate::clock::Now;
 use crate::core::Core;
 use crate::defect::Defect;
-use crate::event::Trace;
 use crate::flow::Flow;
-use crate::ids::{AorHash, BindingId};
+use crate::ids::BindingId;
 use crate::limits;
 use crate::output::Outbox;
 use crate::txn::RequestMatch;
@@ -107,7 +108,7 @@ fn act(core: &mut Core, now: Now, request: &RegisterRequest<'_>, out: &mut Outbo
         decision = Decision::Reject(refusal);
     }
     core.counters.decided(decision.row());
-    note(core, now, request.aor_hash, &devices, &decision);
+    history::decided(core, now, request, &devices, &decision);
     match decision {
         Decision::Reject(refusal) => refuse(core, request.message, request.flow, refusal, out),
         Decision::Replay | Decision::Answer => {
@@ -117,7 +118,11 @@ fn act(core: &mut Core, now: Now, request: &RegisterRequest<'_>, out: &mut Outbo
             absorb::absorb(core, now, request, &devices, Delivery::STATELESS, out);
         }
         Decision::Forward(reason) => forward::start(core, now, request, &devices, reason, out),
-        Decision::Register(_) => local::register(core, now, request, &devices, out),
+        Decision::Register(reason) => {
+            local::register(core, now, request, &devices, out);
+            let devices = devices_of(core, request);
+            history::registered(core, now, request.aor_hash, &devices, reason.row());
+        }
         Decision::Challenge(_, freshness) => proof::challenge(core, now, request, freshness, out),
         Decision::Leave => departure::leave(core, now, request, &devices, out),
         Decision::Unavailable => {
@@ -252,27 +257,4 @@ fn upstream_state(core: &Core, request: &RegisterRequest<'_>) -> UpstreamState {
         Some(_) if room => UpstreamState::Open,
         _ => UpstreamState::Closed,
     }
-}
-
-/// Remembers the decision for `explain`.
-fn note(
-    core: &mut Core,
-    now: Now,
-    aor: AorHash,
-    devices: &[Option<BindingId>],
-    decision: &Decision,
-) {
-    let granted = match decision {
-        Decision::Absorb { grant, .. } => *grant,
-        _ => 0,
-    };
-    let trace = Trace {
-        at: u32::try_from(now.mono.0 / 1000).unwrap_or(u32::MAX),
-        granted_quads: u16::try_from(granted.div_ceil(4)).unwrap_or(u16::MAX),
-        row: Some(decision.row()),
-    };
-    devices
-        .iter()
-        .flatten()
-        .for_each(|id| core.table.note(aor, *id, trace));
 }

@@ -16,7 +16,7 @@ use crate::registrar::decide::carried;
 use crate::registrar::decision::Row;
 use crate::registrar::forward::reread;
 use crate::registrar::request::RegisterRequest;
-use crate::registrar::{absorb, devices_of};
+use crate::registrar::{absorb, devices_of, history};
 
 /// D14: a pure refresh whose renewal got no usable answer is carried by what is left of its lease.
 /// Whether it was.
@@ -33,6 +33,7 @@ pub(super) fn carry(core: &mut Core, now: Now, arrival: &Arrival, out: &mut Outb
     };
     core.counters.decided(Row::D14);
     absorb::renew(core, now, &refreshes, out);
+    history::absorbed(core, now, request.aor_hash, &devices, Row::D14);
     let delivery = Delivery {
         after: PersistSeq::default(),
         txn: Some(arrival.txn),

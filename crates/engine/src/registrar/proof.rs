@@ -9,11 +9,11 @@ use crate::naming::domain_start;
 use crate::output::Outbox;
 use crate::policy::{DomainPolicy, Policy};
 use crate::registrar::decide::{SelfProof, want};
-use crate::registrar::decision::{Decision, ForwardReason, Freshness};
-use crate::registrar::judge;
+use crate::registrar::decision::{Decision, ForwardReason, Freshness, Refusal};
 use crate::registrar::reply;
 use crate::registrar::request::{RegisterRequest, Wish};
 use crate::registrar::terms::Terms;
+use crate::registrar::{history, judge};
 
 /// What becomes of a request that would be forwarded: where proof is had here it is challenged,
 /// or done here as far as no main registrar need hear of it.
@@ -99,6 +99,8 @@ fn verify(core: &mut Core, now: Now, request: &RegisterRequest<'_>) -> Result<()
         Verdict::Stale => Err(Freshness::Stale),
         Verdict::Wrong | Verdict::Proved { .. } => {
             core.counters.wrong_passwords += 1;
+            let refusal = Refusal::new(401, "Unauthorized");
+            history::refused_here(core, now, request.aor_hash, request.flow, &refusal);
             Err(Freshness::First)
         }
         Verdict::Absent | Verdict::Foreign => Err(Freshness::First),

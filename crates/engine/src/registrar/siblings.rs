@@ -31,7 +31,8 @@ pub(super) fn compare(core: &mut Core, now: Now, verdict: &Verdict<'_, '_>, out:
         return;
     }
     let aor = Core::aor_text(&verdict.request.aor);
-    if core.peers.listing(node) == Listing::Requester {
+    if core.peers.listing(node) != Listing::All {
+        core.peers.lists_one(node);
         return out.event(Event::SiblingsUnlisted { aor, node });
     }
     core.distrust(now, missing.iter().copied(), out);

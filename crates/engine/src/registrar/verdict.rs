@@ -9,7 +9,7 @@ use crate::auth;
 use crate::clock::{Mono, Now};
 use crate::core::Core;
 use crate::defect::Defect;
-use crate::event::{Event, RemovalCause};
+use crate::event::{Event, Outcome, RemovalCause};
 use crate::gate::{ReadyReply, Repeat};
 use crate::ids::BindingId;
 use crate::location::{Change, Op};
@@ -21,7 +21,7 @@ use crate::registrar::forward::{ask, finish, refuse_arrival, reread, unanswered}
 use crate::registrar::heading::Heading;
 use crate::registrar::relay::{self, Challenge, Restored};
 use crate::registrar::rename::Rename;
-use crate::registrar::{accept, outage, proof, release};
+use crate::registrar::{accept, history, outage, proof, release};
 
 /// A final response to a REGISTER of a conversation.
 pub(crate) fn on_final(
@@ -59,7 +59,10 @@ fn on_answer(
     out: &mut Outbox,
 ) {
     match status {
-        200..300 => accept::on_accepted(core, now, id, &asking, response, sent_at, out),
+        200..300 => {
+            accept::on_accepted(core, now, id, &asking, response, sent_at, out);
+            history::concluded(core, now, id, &asking, Outcome::Accepted);
+        }
         401 | 407 if is_ours_to_answer(core, &asking) => {
             return answer_challenge(core, now, id, asking, response, out);
         }
@@ -75,13 +78,26 @@ fn on_answer(
         }
         // RFC 4320 §4.2: nobody is told 408.
         408 => unanswered(core, now, id, &asking, out),
-        500..600 if outage::carry(core, now, &asking.arrival, out) => {}
+        500..600 if is_carried(core, now, id, &asking, out) => {}
         _ => {
             on_rejected(core, now, id, &asking, status, out);
             relay_answer(core, now, &asking, response, Challenge::Verbatim, out);
         }
     }
     finish(core, now, id, out);
+}
+
+/// Whether a refresh is carried by what is left of its lease while the main registrar is out of
+/// order (D14).
+fn is_carried(
+    core: &mut Core,
+    now: Now,
+    id: ConversationId,
+    asking: &Asking,
+    out: &mut Outbox,
+) -> bool {
+    history::concluded(core, now, id, asking, Outcome::Unanswered);
+    outage::carry(core, now, &asking.arrival, out)
 }
 
 /// R5: a 423 that names a longer lifetime than was asked for.
@@ -181,6 +197,9 @@ fn challenge(
     response: &Message<'_>,
     out: &mut Outbox,
 ) {
+    let status = response.status().unwrap_or(401);
+    history::concluded(core, now, id, asking, Outcome::ChallengedUpstream);
+    history::refused_upstream(core, now, id, asking, status);
     let nonces = [Name::WwwAuthenticate, Name::ProxyAuthenticate]
         .into_iter()
         .flat_map(|name| response.headers_named(name))
@@ -263,6 +282,8 @@ fn on_rejected(
     status: u16,
     out: &mut Outbox,
 ) {
+    history::concluded(core, now, id, asking, Outcome::RefusedUpstream);
+    history::refused_upstream(core, now, id, asking, status);
     let Some(conversation) = core.conversations.get(id) else {
         return;
     };

@@ -176,7 +176,10 @@ impl Clients {
         effects: &mut Effects<'_>,
         events: &mut Vec<TxnEvent>,
     ) {
-        let there = self.table.iter().filter(|(_, client)| client.flow == *flow);
+        // The network does not know who is behind a proxy.
+        let bare = |flow: Flow| Flow { origin: 0, ..flow };
+        let there = self.table.iter();
+        let there = there.filter(|(_, client)| bare(client.flow) == bare(*flow));
         let refused: Vec<ClientTxn> = there.map(|(key, _)| ClientTxn(key)).collect();
         for txn in refused {
             let Some(client) = self.table.get_mut(txn.0) else {

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use engine::command::{Command, Totals};
+use engine::command::{Command, Cursor, Totals};
 use engine::policy::{ForkOrder, Listener, Mode, Outbound, Qualify, Redirects, Server, Side};
 use engine::{
     Datagram, Engine, EngineConfig, Flow, Input, ListenerId, Mono, Now, Outbox, Output, PersistSeq,
-    Policy, ShardId, Transport, TransportError, Wall,
+    Policy, ShardId, Slot, Transport, TransportError, Wall,
 };
 
 use crate::calls::{Call, Reaction, uris};
@@ -399,7 +399,7 @@ fn phone(number: u8) -> Flow {
 fn command(choice: u8) -> Command {
     let aor = format!("u{}@example.com", choice % 2);
     let tag = u64::from(choice);
-    match choice % 5 {
+    match choice % 9 {
         0 => Command::Show { tag, aor },
         1 => Command::Kick { tag, aor },
         2 => Command::Totals { tag },
@@ -407,6 +407,21 @@ fn command(choice: u8) -> Command {
             tag,
             aor: "<nonsense>".to_owned(),
         },
+        4 => Command::Explain { tag, aor },
+        5 => Command::List {
+            tag,
+            from: Cursor {
+                slot: Slot(u16::from(choice) * 20),
+                index: u32::from(choice % 3),
+            },
+            most: usize::from(choice),
+        },
+        6 => Command::Calls {
+            tag,
+            aor: choice.is_multiple_of(2).then_some(aor),
+            most: 3,
+        },
+        7 => Command::Nodes { tag },
         _ => Command::Resync { tag },
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use std::net::UdpSocket;
+
 use super::*;
 use crate::config::{Override, Typed, load};
 
@@ -182,6 +184,143 @@ fn draining_ends_at_the_deadline_whatever_is_under_way() {
     wait_for_end(&mut app);
 }
 
+/// A registrar that accepts everybody, with these listeners.
+fn open(listen: &[String], sets: &[&str]) -> Config {
+    let mut overrides = vec![
+        Override::Listen(listen.to_vec()),
+        Override::Set("registration.accept=anybody".to_owned()),
+    ];
+    overrides.extend(sets.iter().map(|set| Override::Set((*set).to_owned())));
+    let typed = Typed {
+        file: None,
+        overrides,
+    };
+    load(&typed).expect("good").config
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("udp://{address}")
+}
+
+/// What comes back for a text that is sent from here to there.
+fn exchange(from: &UdpSocket, to: SocketAddr, text: &str) -> String {
+    from.send_to(text.as_bytes(), to).expect("sent");
+    next(from).0
+}
+
+fn request(method: &str, to: &str, from: &UdpSocket) -> String {
+    let local = address(from);
+    format!(
+        "{method} sip:alice@example.com SIP/2.0\r\n\
+         Via: SIP/2.0/UDP {local};rport;branch=z9hG4bK-{method}-{}\r\nMax-Forwards: 70\r\n\
+         From: <sip:bob@example.com>;tag=1\r\nTo: {to}\r\nCall-ID: {method}@{local}\r\n\
+         CSeq: 2 {method}\r\nContent-Length: 0\r\n\r\n",
+        to.len()
+    )
+}
+
+#[test]
+fn every_shard_follows_at_once_and_has_the_new_sockets() {
+    let any = "udp://127.0.0.1:0".to_owned();
+    let sets = ["workers=3"];
+    let app = App::start(open(std::slice::from_ref(&any), &sets)).expect("started");
+    let two = open(&[any.clone(), any], &sets);
+    app.helm().adopt(two).expect("in force");
+    let [old, new] = app.listeners()[..] else {
+        panic!("{:?}", app.listeners())
+    };
+    // Many flows and users, so that every shard reads from the new listener and hands over.
+    for number in 0..24 {
+        let phone = socket();
+        let text = register(&format!("u{number}"), 1, address(&phone));
+        assert_eq!(exchange(&phone, new, &text), "SIP/2.0 200 OK");
+        let again = register(&format!("u{number}"), 2, address(&phone));
+        assert_eq!(exchange(&phone, old, &again), "SIP/2.0 200 OK");
+    }
+    assert_eq!(app.report().totals.records, 24);
+}
+
+#[test]
+fn who_registered_by_a_listener_that_is_gone_is_not_reached_until_it_is_back() {
+    let (fixed, free) = (address(&socket()), "udp://127.0.0.1:0".to_owned());
+    let both = [free.clone(), url(fixed)];
+    let app = App::start(open(&both, &[])).expect("started");
+    let [stays, goes] = app.listeners()[..] else {
+        panic!("{:?}", app.listeners())
+    };
+    let (alice, bob) = (socket(), socket());
+    let of_alice = register("alice", 1, address(&alice));
+    assert_eq!(exchange(&alice, goes, &of_alice), "SIP/2.0 200 OK");
+    let of_bob = register("bob", 1, address(&bob));
+    assert_eq!(exchange(&bob, stays, &of_bob), "SIP/2.0 200 OK");
+
+    app.helm().adopt(open(&[free], &[])).expect("in force");
+    assert_eq!(app.report().totals.bindings, 2, "nobody is forgotten");
+    let call = request("MESSAGE", "<sip:alice@example.com>", &bob);
+    assert_eq!(
+        exchange(&bob, stays, &call),
+        "SIP/2.0 480 Temporarily Unavailable"
+    );
+
+    app.helm().adopt(open(&both, &[])).expect("in force");
+    let call = request("MESSAGE", "<sip:ALICE@example.com>", &bob).replace("MESSAGE@", "again@");
+    bob.send_to(call.replace("z9hG4bK", "z9hG4bK2").as_bytes(), stays)
+        .expect("sent");
+    assert!(
+        next(&alice).0.starts_with("MESSAGE "),
+        "it reaches her again"
+    );
+}
+
+#[test]
+fn what_cannot_be_bound_leaves_all_as_it_was() {
+    let taken = socket();
+    let any = "udp://127.0.0.1:0".to_owned();
+    let app = App::start(open(std::slice::from_ref(&any), &[])).expect("started");
+    let before = app.listeners();
+    let wanted = open(&[any.clone(), any, url(address(&taken))], &[]);
+    let error = app.helm().adopt(wanted).expect_err("taken");
+    assert!(
+        error.to_string().contains(&address(&taken).to_string()),
+        "{error}"
+    );
+    assert_eq!(app.listeners(), before);
+    let phone = socket();
+    let text = register("alice", 1, address(&phone));
+    assert_eq!(exchange(&phone, before[0], &text), "SIP/2.0 200 OK");
+}
+
+/// In a dialog that was begun before, the far end is still heard while midreg drains; a new call is not.
+#[test]
+fn draining_serves_what_belongs_to_a_dialog() {
+    let upstream = socket();
+    let mut app = start(address(&upstream), &["upstream.deadline=5m"]);
+    let target = app.listeners()[0];
+    let (phone, other) = (socket(), socket());
+    phone
+        .send_to(register("alice", 1, address(&phone)).as_bytes(), target)
+        .expect("sent");
+    next(&upstream);
+    app.drain();
+    assert_eq!(
+        app.report().totals.conversations,
+        1,
+        "there is something to wait for"
+    );
+
+    let invite = request("INVITE", "<sip:alice@example.com>", &other);
+    other.send_to(invite.as_bytes(), target).expect("sent");
+    let bye = request("BYE", "<sip:alice@example.com>;tag=2", &other);
+    let (line, call_id) = {
+        other.send_to(bye.as_bytes(), target).expect("sent");
+        next(&other)
+    };
+    assert!(call_id.contains("BYE"), "{line} {call_id}");
+    assert_eq!(app.report().tally.drained, 1);
+    app.helm().cut();
+    wait_for_end(&mut app);
+}
+
 #[test]
 fn what_devices_ask_never_leaves_from_the_address_of_our_own_requests() {
     let upstream = socket();
@@ -189,7 +328,7 @@ fn what_devices_ask_never_leaves_from_the_address_of_our_own_requests() {
         address(&upstream),
         &["upstream.control_bind=udp://127.0.0.1:0"],
     );
-    let &[shared, control] = app.listeners() else {
+    let [shared, control] = app.listeners()[..] else {
         panic!("{:?}", app.listeners())
     };
     assert_ne!(shared, control);

@@ -8,11 +8,11 @@ use clap::{Args, ValueEnum};
 use engine::policy::{LimitPolicy, Mode};
 
 use super::FAILED;
-use super::run::stops;
+use super::run::signals;
 use crate::config::checked::MAX_WORKERS;
 use crate::config::parse_duration;
 use crate::demo::{self, DemoError, MAX_PHONES, Outcome, Style, Tempo};
-use crate::net::epoll::Signals;
+use crate::net::epoll::Signal;
 
 /// How many phones there are when nothing is said. A build that checks itself after every step
 /// carries fewer.
@@ -71,7 +71,7 @@ pub(super) fn demo(options: &Options) -> ExitCode {
 }
 
 fn show(options: &Options) -> Result<Outcome, DemoError> {
-    let stops = stops(Signals::take()?)?;
+    let stops = signals(&[Signal::Stop])?;
     let style = match options.json {
         true => Style::Json,
         false => style(),

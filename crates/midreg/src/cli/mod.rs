@@ -1,9 +1,25 @@
 //! The command line. Each subcommand has a file; here is what they share.
 
+mod calls;
 mod check;
+mod completions;
+mod contacts;
 mod demo;
+mod explain;
+mod kick;
+mod ladder;
+mod log;
+mod man;
+mod pcap;
+mod reload;
+mod remote;
+mod resync;
 mod run;
 mod schema;
+mod status;
+mod table;
+mod top;
+mod trace;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -13,14 +29,17 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Faults, Loaded, Look, Override, Typed};
 
-/// Exit code when something fails while running.
+/// Exit code when something fails while running, or what was asked for is not there.
 const FAILED: u8 = 1;
 
 /// Exit code for a bad configuration; the parser of arguments uses the same.
 const BAD_CONFIG: u8 = 2;
 
-const EXIT_CODES: &str = "Exit codes: 0 all went well, 1 something failed, 2 bad configuration or \
-                          command line.";
+/// Exit code when no midreg runs that could be asked.
+const NOBODY: u8 = 3;
+
+const EXIT_CODES: &str = "Exit codes: 0 all went well, 1 something failed or is not there, 2 bad \
+                          configuration or command line, 3 no midreg runs that could be asked.";
 
 /// A SIP mid-registrar: absorbs registration refreshes before a PBX or registrar.
 #[derive(Debug, Parser)]
@@ -40,6 +59,30 @@ enum Command {
     Schema(schema::Options),
     /// Show it at work: a main registrar, midreg and a crowd of phones on loopback.
     Demo(demo::Options),
+    /// Tell how a midreg that runs does.
+    Status(status::Options),
+    /// List who is registered.
+    Contacts(contacts::Options),
+    /// Explain a user: devices, leases, why requests were absorbed, forwarded or refused; calls.
+    Explain(explain::Options),
+    /// End registrations, here and at the main registrar.
+    Kick(kick::Options),
+    /// Tell the last calls.
+    Calls(calls::Options),
+    /// Have every device asked for anew at the main registrar.
+    Resync(resync::Options),
+    /// Have a midreg that runs read its configuration again.
+    Reload(reload::Options),
+    /// Tell how much a midreg that runs writes to its log, or change that.
+    Log(log::Options),
+    /// Show what a midreg that runs is doing, again and again.
+    Top(top::Options),
+    /// Show the messages from and to a user, live.
+    Trace(trace::Options),
+    /// Print completions for a shell.
+    Completions(completions::Options),
+    /// Print manual pages.
+    Man(man::Options),
 }
 
 /// Where the configuration comes from.
@@ -74,6 +117,18 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::Schema(options) => schema::schema(&options),
         Command::Demo(options) => demo::demo(&options),
+        Command::Status(options) => remote::end(status::status(&options)),
+        Command::Contacts(options) => remote::end(contacts::contacts(&options)),
+        Command::Explain(options) => remote::end(explain::explain(&options)),
+        Command::Kick(options) => remote::end(kick::kick(&options)),
+        Command::Calls(options) => remote::end(calls::calls(&options)),
+        Command::Resync(options) => remote::end(resync::resync(&options)),
+        Command::Reload(options) => remote::end(reload::reload(&options)),
+        Command::Log(options) => remote::end(log::log(&options)),
+        Command::Top(options) => remote::end(top::top(&options)),
+        Command::Trace(options) => remote::end(trace::trace(&options)),
+        Command::Completions(options) => remote::end(completions::completions(&options)),
+        Command::Man(options) => remote::end(man::man(&options)),
     }
 }
 

@@ -13,6 +13,7 @@ use engine::policy::{
 
 use super::address::ServerName;
 use super::calls::{self, CALLS};
+use super::control::{CONTROL, ControlConfig};
 use super::cross;
 use super::digest::{DIGEST, DigestKeys};
 use super::domain::{self, DOMAIN, Defaults, DomainKeys};
@@ -92,6 +93,8 @@ pub struct Config {
     pub secret_file: Option<PathBuf>,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// Where operators reach a midreg that runs.
+    pub operators: ControlConfig,
     /// Value of the `Server` header, empty for none.
     pub server_header: String,
 }
@@ -139,6 +142,7 @@ fn read(document: &Document, record: &mut Record, faults: &mut Faults) -> Config
     let limits = root.section(&LIMITS, Limits::read);
     let secret_file = root.section(&SECURITY, read_secret_file);
     let log = root.section(&LOG, LogConfig::read);
+    let operators = root.section(&CONTROL, ControlConfig::read);
     let defaults = Defaults {
         given_mode,
         mode,
@@ -179,6 +183,7 @@ fn read(document: &Document, record: &mut Record, faults: &mut Faults) -> Config
         limits: limits.policy,
         secret_file: secret_file.map(|given| given.value),
         log,
+        operators,
         server_header,
     }
 }

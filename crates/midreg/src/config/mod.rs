@@ -6,6 +6,7 @@
 pub mod address;
 mod calls;
 pub mod checked;
+mod control;
 mod cross;
 mod digest;
 mod domain;
@@ -47,9 +48,10 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use checked::Config;
+pub use control::ControlConfig;
 pub use error::{Fault, Faults, Look};
 pub use listen::Listen;
-pub use logging::{LogConfig, LogFormat};
+pub use logging::{LogConfig, LogFormat, Redact};
 pub use record::Record;
 pub use set::Override;
 pub(crate) use value::parse_duration;

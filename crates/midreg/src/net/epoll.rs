@@ -1,5 +1,5 @@
 //! Readiness and wake-ups: `Epoll` over descriptors, `Bell` to wake another thread, `Signals` to
-//! receive SIGTERM and SIGINT like any other input.
+//! receive signals like any other input.
 //!
 //! All three are thin owners of one descriptor each. Unsafe code here only makes system calls with
 //! pointers that outlive them.
@@ -49,10 +49,19 @@ pub struct Bell {
     fd: OwnedFd,
 }
 
-/// SIGTERM and SIGINT, taken off the process and read in order.
+/// Signals, taken off the process and read in order.
 #[derive(Debug)]
 pub struct Signals {
     fd: OwnedFd,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// To stop: SIGTERM or SIGINT.
+    Stop,
+    /// To read the configuration again: SIGHUP.
+    Reload,
 }
 
 impl Interest {
@@ -206,21 +215,32 @@ impl AsFd for Bell {
     }
 }
 
+impl Signal {
+    /// The numbers by which it comes.
+    const fn numbers(self) -> &'static [libc::c_int] {
+        match self {
+            Self::Stop => &[libc::SIGTERM, libc::SIGINT],
+            Self::Reload => &[libc::SIGHUP],
+        }
+    }
+}
+
 impl Signals {
-    /// Takes SIGTERM and SIGINT off this thread and all that it starts later. To be called before
-    /// any other thread exists.
+    /// Takes what asks for one of these off this thread and all that it starts later. To be called
+    /// before any other thread exists.
     ///
     /// # Errors
     ///
     /// The process has too many descriptors.
-    pub fn take() -> io::Result<Self> {
+    pub fn take(wanted: &[Signal]) -> io::Result<Self> {
         // SAFETY: the set is initialised by sigemptyset before anything reads it, and outlives all
         // calls; the descriptor is checked before it is owned.
         unsafe {
             let mut set = std::mem::zeroed::<libc::sigset_t>();
             libc::sigemptyset(&raw mut set);
-            libc::sigaddset(&raw mut set, libc::SIGTERM);
-            libc::sigaddset(&raw mut set, libc::SIGINT);
+            for number in wanted.iter().flat_map(|signal| signal.numbers()) {
+                libc::sigaddset(&raw mut set, *number);
+            }
             check(libc::pthread_sigmask(
                 libc::SIG_BLOCK,
                 &raw const set,
@@ -236,14 +256,21 @@ impl Signals {
     /// # Errors
     ///
     /// Only if the descriptor itself is broken.
-    pub fn next(&self) -> io::Result<()> {
+    pub fn next(&self) -> io::Result<Signal> {
         let mut info = [0u8; size_of::<libc::signalfd_siginfo>()];
         loop {
             // SAFETY: as many writable bytes as a signalfd writes at once.
             let read =
                 unsafe { libc::read(self.fd.as_raw_fd(), info.as_mut_ptr().cast(), info.len()) };
             if read > 0 {
-                return Ok(());
+                // Its first member is the number of the signal.
+                let [a, b, c, d, ..] = info;
+                let hung_up = i32::from_ne_bytes([a, b, c, d]) == libc::SIGHUP;
+                return Ok(if hung_up {
+                    Signal::Reload
+                } else {
+                    Signal::Stop
+                });
             }
             let error = io::Error::last_os_error();
             if error.kind() != io::ErrorKind::Interrupted {

@@ -9,7 +9,6 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
-use engine::policy::Side;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::udp_batch::queue_errors;
@@ -23,8 +22,6 @@ pub const BUFFER: usize = 4 << 20;
 pub struct Listener {
     /// The address, with the real port.
     pub local: SocketAddr,
-    /// Who is expected there.
-    pub side: Side,
     /// One socket per shard.
     pub sockets: Vec<UdpSocket>,
     /// Bytes of receive buffer that the system granted each socket.
@@ -46,7 +43,7 @@ impl Listener {
     /// # Errors
     ///
     /// The address is taken, not ours, or not allowed.
-    pub fn bind(address: SocketAddr, side: Side, shards: u8) -> Result<Self, BindError> {
+    pub fn bind(address: SocketAddr, shards: u8) -> Result<Self, BindError> {
         let fail = |source| BindError { address, source };
         let mut local = address;
         let mut sockets = Vec::with_capacity(usize::from(shards));
@@ -70,7 +67,6 @@ impl Listener {
         let buffer = granted.transpose().map_err(fail)?.unwrap_or_default() / 2;
         Ok(Self {
             local,
-            side,
             sockets,
             buffer,
         })
@@ -125,7 +121,7 @@ mod tests {
 
     #[test]
     fn all_shards_share_one_port() {
-        let listener = Listener::bind(loopback(), Side::Both, 3).expect("bound");
+        let listener = Listener::bind(loopback(), 3).expect("bound");
         assert_ne!(listener.local.port(), 0);
         let ports: Vec<SocketAddr> = listener
             .sockets
@@ -138,9 +134,9 @@ mod tests {
     #[test]
     fn a_second_process_is_refused_whatever_the_number_of_shards() {
         for first in [1, 2] {
-            let listener = Listener::bind(loopback(), Side::Both, first).expect("bound");
+            let listener = Listener::bind(loopback(), first).expect("bound");
             for second in [1, 2] {
-                let error = Listener::bind(listener.local, Side::Both, second).expect_err("taken");
+                let error = Listener::bind(listener.local, second).expect_err("taken");
                 let told = error.to_string();
                 assert!(told.contains(&listener.local.to_string()), "{told}");
                 assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
@@ -151,7 +147,7 @@ mod tests {
     #[test]
     fn ipv6_is_ipv6_only() {
         let loopback = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0));
-        let listener = Listener::bind(loopback, Side::Both, 1).expect("bound");
+        let listener = Listener::bind(loopback, 1).expect("bound");
         let socket = listener.sockets.first().expect("one per shard");
         assert!(SockRef::from(socket).only_v6().expect("an IPv6 socket"));
     }

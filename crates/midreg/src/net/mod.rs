@@ -2,5 +2,6 @@
 
 pub mod epoll;
 pub mod listener;
+pub mod listeners;
 pub mod sender;
 pub mod udp_batch;

@@ -4,19 +4,23 @@
 //! store, the store's outcomes back to the engine, events to the log, and leaves the messages
 //! lined up for sending.
 
-use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use engine::command::Answer;
+use engine::command::{Answer, Reply};
 use engine::{
     Command, Datagram, Engine, Flow, Input, Mono, Now, Outbox, Output, Policy, ShardId,
     TransportError, Voucher,
 };
 
+use sip::Method;
+use sip::header::name_addr::NameAddr;
+use sip::scan::{self, Peek};
+
 use super::ports::Ports;
 use super::report::{Report, Tally};
+use super::watch::{Direction, Watch, Watches};
 use crate::log::Teller;
 use crate::store::Store;
 
@@ -38,6 +42,9 @@ pub struct Core {
     engine: Engine,
     store: Box<dyn Store>,
     teller: Teller,
+    watches: Watches,
+    /// Who waits for the answer to a command, by its tag.
+    askers: Vec<(u64, SyncSender<Answer>)>,
     outbox: Outbox,
     /// Empty between calls; keeps its memory.
     items: Vec<Output>,
@@ -45,8 +52,6 @@ pub struct Core {
     pub(super) refused: Vec<Flow>,
     /// Requests that other shards have to take on.
     pub(super) vouched: Vec<Vouched>,
-    /// Who waits for the answer to a command, in the order of the commands.
-    askers: VecDeque<SyncSender<Answer>>,
     /// The present of the current batch.
     pub(super) now: Now,
     /// What is counted here.
@@ -58,31 +63,44 @@ pub struct Core {
 impl Core {
     /// An engine around which nothing has happened yet.
     #[must_use]
-    pub fn new(engine: Engine, store: Box<dyn Store>, policy: Arc<Policy>, now: Now) -> Self {
+    pub fn new(
+        engine: Engine,
+        store: Box<dyn Store>,
+        teller: Teller,
+        policy: Arc<Policy>,
+        now: Now,
+    ) -> Self {
         Self {
             engine,
             store,
-            teller: Teller::new(policy),
+            teller,
+            watches: Watches::new(policy),
+            askers: Vec::new(),
             outbox: Outbox::new(),
             items: Vec::new(),
             refused: Vec::new(),
             vouched: Vec::new(),
-            askers: VecDeque::new(),
             now,
             tally: Tally::default(),
             drain: None,
         }
     }
 
-    /// Whether a datagram comes too late to be dealt with: a request while draining.
+    /// Whether a datagram comes too late to be dealt with: a request while draining that would begin
+    /// something. It is not answered: repeated, it reaches whoever comes after us, while a 503 would
+    /// send its phone away.
     pub(super) fn turns_away(&mut self, bytes: &[u8]) -> bool {
-        let late = self.drain.is_some() && !is_response(bytes);
+        let late = self.drain.is_some() && begins_something(bytes);
         self.tally.drained += u64::from(late);
         late
     }
 
     /// A datagram that this shard owns.
     pub(super) fn on_datagram(&mut self, flow: Flow, bytes: &[u8]) {
+        if !self.watches.is_empty() {
+            self.watches
+                .show(self.now.wall, Direction::In, &flow, bytes);
+        }
         let input = Input::Datagram(Datagram { bytes, flow });
         self.engine.handle_input(self.now, input, &mut self.outbox);
     }
@@ -102,15 +120,21 @@ impl Core {
     /// New settings.
     pub(super) fn on_policy(&mut self, policy: Arc<Policy>) {
         self.teller.follow(Arc::clone(&policy));
+        self.watches.follow(Arc::clone(&policy));
         self.engine
             .handle_input(self.now, Input::Policy(policy), &mut self.outbox);
     }
 
-    /// Something that an operator asks or orders.
+    /// What an operator asks or orders.
     pub(super) fn on_command(&mut self, command: Command, asker: SyncSender<Answer>) {
-        self.askers.push_back(asker);
-        let input = Input::Command(command);
-        self.engine.handle_input(self.now, input, &mut self.outbox);
+        self.askers.push((command.tag(), asker));
+        self.engine
+            .handle_input(self.now, Input::Command(command), &mut self.outbox);
+    }
+
+    /// An operator wants to watch an AoR.
+    pub(super) fn on_watch(&mut self, watch: Watch) {
+        self.watches.add(watch);
     }
 
     /// Time has passed.
@@ -135,7 +159,7 @@ impl Core {
     /// Whether nothing is under way that somebody waits for.
     pub(super) fn is_idle(&self) -> bool {
         let totals = self.engine.totals();
-        totals.asking == 0 && totals.held_replies == 0
+        totals.asking == 0 && totals.held_replies == 0 && totals.forks == 0
     }
 
     /// Does all that the last inputs led to.
@@ -170,8 +194,17 @@ impl Core {
             for item in self.items.drain(..) {
                 match item {
                     Output::Transmit(message) => {
-                        let lined_up = ports.line_up(message);
-                        debug_assert!(lined_up, "a message by a listener that does not exist");
+                        if !self.watches.is_empty() {
+                            let bytes = self.outbox.bytes.get(message.span.clone());
+                            self.watches.show(
+                                self.now.wall,
+                                Direction::Out,
+                                &message.flow,
+                                bytes.unwrap_or_default(),
+                            );
+                        }
+                        // A transaction that was under way when its listener was closed.
+                        self.tally.unsent += u64::from(!ports.line_up(message));
                     }
                     Output::Persist(batch) => self.store.keep(batch),
                     Output::Event(event) => self.teller.tell(&event),
@@ -184,12 +217,7 @@ impl Core {
                             bytes: bytes.to_vec(),
                         });
                     }
-                    Output::Reply(reply) => {
-                        let asker = self.askers.pop_front();
-                        debug_assert!(asker.is_some(), "an answer to nobody");
-                        // Whoever asked may have stopped waiting.
-                        asker.map(|asker| asker.try_send(reply.answer));
-                    }
+                    Output::Reply(reply) => answer(&mut self.askers, reply),
                 }
             }
             while let Some(outcome) = self.store.next_outcome() {
@@ -200,7 +228,71 @@ impl Core {
     }
 }
 
+/// Whether a datagram is a request of its own: none within a dialog (RFC 3261 §12.2: its To has a tag),
+/// and none about another request. What cannot be read begins nothing.
+fn begins_something(bytes: &[u8]) -> bool {
+    match scan::peek_route(bytes) {
+        Peek::Request {
+            method: Method::Ack | Method::Cancel,
+            ..
+        }
+        | Peek::Response { .. }
+        | Peek::Nothing => false,
+        Peek::Request { method, to, .. } => {
+            let tagged = NameAddr::parse(to).is_ok_and(|to| to.tag().is_some());
+            method == Method::Register || !tagged
+        }
+    }
+}
+
+/// Gives an answer to who waits for it, unless he has stopped.
+fn answer(askers: &mut Vec<(u64, SyncSender<Answer>)>, reply: Reply) {
+    let asker = askers.iter().position(|(tag, _)| *tag == reply.tag);
+    if let Some(at) = asker {
+        let _ = askers.swap_remove(at).1.try_send(reply.answer);
+    }
+}
+
 /// Whether a datagram is a SIP response (RFC 3261 §7.2), told from its first bytes.
 pub(super) fn is_response(bytes: &[u8]) -> bool {
     bytes.starts_with(b"SIP/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: &str, to: &str) -> Vec<u8> {
+        let text = format!(
+            "{method} sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=z9hG4bK1\r\nFrom: <sip:d@e>;tag=f\r\n\
+             To: {to}\r\nCall-ID: g\r\nCSeq: 1 {method}\r\n\r\n"
+        );
+        text.into_bytes()
+    }
+
+    #[test]
+    fn only_what_begins_something_is_turned_away() {
+        let (new, known) = ("<sip:a@b>", "<sip:a@b>;tag=h");
+        for (method, to, begins) in [
+            ("REGISTER", new, true),
+            ("REGISTER", known, true),
+            ("INVITE", new, true),
+            ("INVITE", known, false),
+            ("MESSAGE", new, true),
+            ("OPTIONS", new, true),
+            ("BYE", known, false),
+            ("ACK", known, false),
+            ("ACK", new, false),
+            ("CANCEL", new, false),
+            ("UPDATE", known, false),
+        ] {
+            assert_eq!(
+                begins_something(&request(method, to)),
+                begins,
+                "{method} {to}"
+            );
+        }
+        assert!(!begins_something(b"SIP/2.0 200 OK\r\n\r\n"));
+        assert!(!begins_something(b"\r\n\r\n"));
+    }
 }

@@ -8,15 +8,17 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::net::UdpSocket;
 use std::ops::Range;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use engine::command::Answer;
-use engine::{Command, Flow, Policy, ShardId, Voucher};
+use engine::{Command, Flow, ListenerId, Policy, ShardId, Voucher};
 
 use super::report::Report;
+use super::watch::Watch;
 use crate::net::epoll::Bell;
 
 /// Most messages in a lane; a parcel that finds the lane empty fits always.
@@ -50,12 +52,16 @@ pub struct Parcel {
 pub enum Control {
     /// New settings.
     Policy(Arc<Policy>),
+    /// The socket of a listener that the next settings name.
+    Open(ListenerId, UdpSocket),
     /// The network refused a destination; the datagram may have been any shard's.
     Refused(Flow),
-    /// Tell how things stand.
-    Report(SyncSender<Report>),
     /// Carry a command out, and answer it.
     Command(Command, SyncSender<Answer>),
+    /// Show the messages of an AoR.
+    Watch(Watch),
+    /// Tell how things stand.
+    Report(SyncSender<Report>),
     /// Take no more requests, and end when all that is under way is done or at the instant given.
     Drain(Instant),
 }
@@ -261,8 +267,6 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-
-    use engine::ListenerId;
 
     use super::*;
 

@@ -8,4 +8,5 @@ mod handover;
 pub mod mailbox;
 mod ports;
 pub mod report;
+pub mod watch;
 pub mod worker;

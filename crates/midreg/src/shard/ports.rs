@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use std::os::fd::AsFd;
 
 use engine::policy::Side;
-use engine::{Flow, ListenerId, Transmit};
+use engine::{Flow, ListenerId, Policy, Transmit};
 
 use super::report::Tally;
 use crate::net::epoll::{Epoll, Interest};
@@ -22,13 +22,11 @@ pub(super) enum Gate {
     Open,
     /// Only those for the main registrar alone are: we cannot take more requests.
     Shut,
-    /// Those shared with the main registrar are too, for its responses; requests are dropped.
-    Draining,
 }
 
-/// The sockets of one shard; [`ListenerId`] is the index.
+/// The sockets of one shard; [`ListenerId`] is the index. A closed listener leaves its place empty.
 pub(super) struct Ports {
-    ports: Vec<Port>,
+    ports: Vec<Option<Port>>,
     batch: SendBatch,
     gate: Gate,
 }
@@ -43,36 +41,58 @@ struct Port {
 }
 
 impl Ports {
-    /// Registers all sockets with `epoll`, each under its index.
-    pub(super) fn new(sockets: Vec<(UdpSocket, Side)>, epoll: &Epoll) -> io::Result<Self> {
-        let mut ports = Vec::with_capacity(sockets.len());
-        for (key, (socket, side)) in (0u64..).zip(sockets) {
-            epoll.add(socket.as_fd(), key, Interest::READ)?;
-            let sender = Sender::default();
-            let interest = Interest::READ;
-            ports.push(Port {
-                socket,
-                side,
-                sender,
-                interest,
-                outgoing: Vec::new(),
-            });
-        }
-        Ok(Self {
-            ports,
+    /// None yet.
+    pub(super) fn new() -> Self {
+        Self {
+            ports: Vec::new(),
             batch: SendBatch::new(),
             gate: Gate::Open,
-        })
+        }
+    }
+
+    /// Takes on the socket of a listener and registers it with `epoll` under its number. It is not
+    /// read before a policy names it.
+    pub(super) fn open(
+        &mut self,
+        listener: ListenerId,
+        socket: UdpSocket,
+        epoll: &Epoll,
+    ) -> io::Result<()> {
+        let index = usize::from(listener.0);
+        epoll.add(socket.as_fd(), u64::from(listener.0), Interest::NONE)?;
+        if self.ports.len() <= index {
+            self.ports.resize_with(index + 1, || None);
+        }
+        self.ports[index] = Some(Port {
+            socket,
+            side: Side::Nobody,
+            sender: Sender::default(),
+            interest: Interest::NONE,
+            outgoing: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// Follows a policy: closes what it has closed, and takes over who is expected where.
+    pub(super) fn follow(&mut self, policy: &Policy) {
+        for (place, listener) in self.ports.iter_mut().zip(&policy.listeners) {
+            match place {
+                Some(_) if listener.side == Side::Nobody => *place = None,
+                Some(port) => port.side = listener.side,
+                None => {}
+            }
+        }
     }
 
     /// The socket with this index.
     pub(super) fn socket(&self, index: usize) -> Option<&UdpSocket> {
-        self.ports.get(index).map(|port| &port.socket)
+        self.port(index).map(|port| &port.socket)
     }
 
-    /// Lines a message up; `false` when it names no listener of ours.
+    /// Lines a message up; `false` when its listener is closed.
     pub(super) fn line_up(&mut self, message: Transmit) -> bool {
-        match self.ports.get_mut(usize::from(message.flow.listener.0)) {
+        let place = self.ports.get_mut(usize::from(message.flow.listener.0));
+        match place.and_then(Option::as_mut) {
             Some(port) => {
                 port.outgoing.push(message);
                 true
@@ -84,7 +104,8 @@ impl Ports {
     /// Sends all that was lined up; `bytes` is the outbox it refers to. Destinations that were
     /// refused at once are added to `refused`.
     pub(super) fn send(&mut self, bytes: &[u8], tally: &mut Tally, refused: &mut Vec<Flow>) {
-        for (index, port) in (0u16..).zip(&mut self.ports) {
+        for (index, place) in (0u16..).zip(&mut self.ports) {
+            let Some(port) = place else { continue };
             if port.outgoing.is_empty() {
                 continue;
             }
@@ -100,7 +121,8 @@ impl Ports {
 
     /// Sends what waited for a socket.
     pub(super) fn on_writable(&mut self, index: usize, tally: &mut Tally, refused: &mut Vec<Flow>) {
-        let (Some(port), Ok(id)) = (self.ports.get_mut(index), u16::try_from(index)) else {
+        let place = self.ports.get_mut(index).and_then(Option::as_mut);
+        let (Some(port), Ok(id)) = (place, u16::try_from(index)) else {
             return;
         };
         let mut wire = UdpWire {
@@ -113,7 +135,7 @@ impl Ports {
 
     /// Takes refused destinations off a socket's error queue.
     pub(super) fn on_error(&self, index: usize, tally: &mut Tally, refused: &mut Vec<Flow>) {
-        let (Some(port), Ok(id)) = (self.ports.get(index), u16::try_from(index)) else {
+        let (Some(port), Ok(id)) = (self.port(index), u16::try_from(index)) else {
             return;
         };
         for _ in 0..REFUSED_PER_WAKE {
@@ -129,17 +151,20 @@ impl Ports {
 
     /// Whether nothing waits for a socket.
     pub(super) fn is_idle(&self) -> bool {
-        self.ports.iter().all(|port| port.sender.is_idle())
+        self.ports
+            .iter()
+            .flatten()
+            .all(|port| port.sender.is_idle())
     }
 
     /// Brings what `epoll` watches in line with the gate and with what waits to be sent.
     pub(super) fn watch(&mut self, gate: Gate, epoll: &Epoll) -> io::Result<()> {
         self.gate = gate;
-        for (key, port) in (0u64..).zip(&mut self.ports) {
+        for (key, place) in (0u64..).zip(&mut self.ports) {
+            let Some(port) = place else { continue };
             let read = match gate {
-                Gate::Open => true,
+                Gate::Open => port.side != Side::Nobody,
                 Gate::Shut => port.side == Side::Upstream,
-                Gate::Draining => port.side != Side::Devices,
             };
             let interest = Interest {
                 read,
@@ -156,6 +181,10 @@ impl Ports {
     /// The gate as it was set last.
     pub(super) fn gate(&self) -> Gate {
         self.gate
+    }
+
+    fn port(&self, index: usize) -> Option<&Port> {
+        self.ports.get(index).and_then(Option::as_ref)
     }
 }
 

@@ -5,13 +5,12 @@
 
 use std::io;
 use std::mem;
-use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::policy::Side;
 use engine::{Flow, ListenerId, Router, ShardId};
+use tracing::error;
 
 use super::core::Core;
 use super::handover::Handover;
@@ -39,15 +38,13 @@ pub struct Parts {
     pub clock: Clock,
     /// Its engine and store.
     pub core: Core,
-    /// Its socket of each listener.
-    pub sockets: Vec<(UdpSocket, Side)>,
     /// The mailboxes of all shards.
     pub boxes: Arc<[Mailbox]>,
     /// Who owns what; `None` when this shard is the only one.
     pub router: Option<Router>,
 }
 
-/// A shard at work.
+/// A shard at work. Its sockets come by its mailbox.
 pub struct Worker {
     shard: ShardId,
     clock: Clock,
@@ -71,7 +68,6 @@ impl Worker {
             shard,
             clock,
             core,
-            sockets,
             boxes,
             router,
         } = parts;
@@ -80,13 +76,12 @@ impl Worker {
             .get(usize::from(shard.0))
             .ok_or(io::ErrorKind::InvalidInput)?;
         epoll.add(own.bell().as_fd(), BELL, Interest::READ)?;
-        let ports = Ports::new(sockets, &epoll)?;
         let handover = router.map(|router| Handover::new(shard, router, Arc::clone(&boxes)));
         Ok(Self {
             shard,
             clock,
             core,
-            ports,
+            ports: Ports::new(),
             epoll,
             ready: Vec::with_capacity(MAX_EVENTS),
             recv: RecvBatch::new(BATCH, DATAGRAM),
@@ -277,11 +272,19 @@ impl Worker {
                 if let Some(handover) = &mut self.handover {
                     handover.follow(&policy);
                 }
+                self.ports.follow(&policy);
                 self.core.on_policy(policy);
             }
+            Control::Open(listener, socket) => {
+                // Without room for one more descriptor there would be no socket to hand over.
+                if let Err(error) = self.ports.open(listener, socket, &self.epoll) {
+                    error!(target: "net", %error, "cannot wait for a socket");
+                }
+            }
+            Control::Command(command, asker) => self.core.on_command(command, asker),
+            Control::Watch(watch) => self.core.on_watch(watch),
             Control::Refused(flow) => self.core.on_refused(flow),
             Control::Drain(until) => self.core.drain = Some(self.clock.at(until)),
-            Control::Command(command, asker) => self.core.on_command(command, asker),
             Control::Report(reply) => {
                 // Whoever asked may have stopped waiting.
                 let _ = reply.try_send(self.core.report());
@@ -291,7 +294,6 @@ impl Worker {
 
     fn gate(&self) -> Gate {
         match &self.handover {
-            _ if self.core.drain.is_some() => Gate::Draining,
             Some(handover) if handover.is_blocked() => Gate::Shut,
             _ => Gate::Open,
         }

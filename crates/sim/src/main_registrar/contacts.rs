@@ -17,6 +17,8 @@ pub struct Held {
     pub uri: String,
     /// The whole Contact value as it was registered.
     pub value: String,
+    /// The Path that it was registered with, one for each value.
+    pub path: Vec<String>,
     /// When it ends.
     pub until: Mono,
     /// Call-ID of the last REGISTER for it.
@@ -30,6 +32,7 @@ pub(super) struct Asked {
     pub(super) handle: String,
     pub(super) uri: String,
     pub(super) value: String,
+    pub(super) path: Vec<String>,
     /// What it is to have.
     pub(super) expires: u32,
 }
@@ -85,6 +88,7 @@ impl Contacts {
                 handle: asked.handle.clone(),
                 uri: asked.uri.clone(),
                 value: asked.value.clone(),
+                path: asked.path.clone(),
                 until: order.now.plus_seconds(asked.expires),
                 call_id: order.call_id.clone(),
                 cseq: order.cseq,

@@ -13,6 +13,7 @@ use sip::header::contact::Contact;
 use sip::header::name_addr::NameAddr;
 use sip::{Message, Name, Response, Uri};
 
+use crate::call::Exchange;
 use crate::handle::handle;
 use crate::packet::Packet;
 use crate::personality::{Challenges, Listing, Notice, PathRule, Personality, Temper};
@@ -31,6 +32,8 @@ pub struct MainRegistrar {
     pub address: SocketAddr,
     /// How it behaves.
     pub personality: Personality,
+    /// What it does with calls; without one it takes none.
+    pub exchange: Option<Exchange>,
     guard: Guard,
     tables: BTreeMap<String, Contacts>,
     /// Every contact that it ever accepted by its handle, with the latest end it was ever granted.
@@ -63,6 +66,7 @@ impl MainRegistrar {
         Self {
             address,
             personality: Personality::default(),
+            exchange: None,
             guard: Guard::new(address.port()),
             tables: BTreeMap::new(),
             accepted: BTreeMap::new(),
@@ -85,6 +89,7 @@ impl MainRegistrar {
             handle: handle(uri, None).to_owned(),
             uri: uri.to_owned(),
             value: format!("<{uri}>"),
+            path: Vec::new(),
             until,
             call_id: "elsewhere".to_owned(),
             cseq: 1,
@@ -96,6 +101,9 @@ impl MainRegistrar {
         self.tables.clear();
         self.answered.clear();
         self.guard.forget_all();
+        if let Some(exchange) = &mut self.exchange {
+            exchange.reboot();
+        }
     }
 
     /// What it holds for an AoR at this time.
@@ -136,10 +144,43 @@ impl MainRegistrar {
         }
     }
 
-    /// A request arrived: what it sends.
+    /// When it wants to do something.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Mono> {
+        self.exchange.as_ref()?.next_deadline()
+    }
+
+    /// Time has come: what it sends.
+    pub fn on_time(&mut self, now: Mono) -> Vec<Packet> {
+        self.with_exchange(|exchange, _| exchange.on_time(now))
+    }
+
+    /// It does something with calls: what it sends. The other argument tells what it holds.
+    pub fn with_exchange(&mut self, act: impl FnOnce(&mut Exchange, &Self)) -> Vec<Packet> {
+        let Some(mut exchange) = self.exchange.take() else {
+            return Vec::new();
+        };
+        act(&mut exchange, self);
+        let sent = exchange.take_sent();
+        self.exchange = Some(exchange);
+        match self.personality.temper {
+            Temper::Mute | Temper::Silent => Vec::new(),
+            _ => sent,
+        }
+    }
+
+    /// A message arrived: what it sends.
     pub fn receive(&mut self, now: Mono, packet: &Packet) -> Vec<Packet> {
         let message = packet.message();
-        if message.request().is_none() || self.personality.temper == Temper::Silent {
+        if self.personality.temper == Temper::Silent {
+            return Vec::new();
+        }
+        if self.exchange.is_some() && is_of_calls(&message) {
+            return self.with_exchange(|exchange, own| {
+                exchange.receive(now, packet, |aor| own.held(now, aor));
+            });
+        }
+        if message.request().is_none() {
             return Vec::new();
         }
         let branch = packet.branch();
@@ -297,6 +338,12 @@ fn listing(now: Mono, personality: &Personality, held: &[Held], asked: &[Asked])
     lines
 }
 
+/// Whether a message is none of the registrar's: OPTIONS to itself is.
+fn is_of_calls(message: &Message<'_>) -> bool {
+    let method = message.request().map(|line| line.method);
+    !matches!(method, Some(sip::Method::Register | sip::Method::Options))
+}
+
 /// RFC 3327 §5.3: a Path from somebody whose phone says nothing of the extension.
 fn supports_its_path(message: &Message<'_>) -> bool {
     let mut supported = message.values(Name::Supported);
@@ -307,16 +354,17 @@ fn asked_of(message: &Message<'_>) -> Vec<Asked> {
     let header = message
         .header(Name::Expires)
         .and_then(|header| text(header.value).trim().parse().ok());
-    let path = message.values(Name::Path).next().map(text);
+    let path: Vec<String> = message.values(Name::Path).map(text).collect();
     message
         .values(Name::Contact)
         .filter_map(|value| match Contact::parse(value) {
             Ok(Contact::Addr(contact)) => {
                 let uri = text(contact.addr.uri);
                 Some(Asked {
-                    handle: handle(&uri, path.as_deref()).to_owned(),
+                    handle: handle(&uri, path.first().map(String::as_str)).to_owned(),
                     uri,
                     value: text(value),
+                    path: path.clone(),
                     expires: contact
                         .expires
                         .map_or_else(|| header.unwrap_or(3600), |delta| delta.0),

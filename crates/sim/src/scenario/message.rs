@@ -4,7 +4,8 @@ use core::fmt;
 
 /// Header fields that a line names by a word of its own, and whose value it gives as it is. One that
 /// is not named is not there.
-pub(super) const HEADERS: [(&str, &str); 7] = [
+pub(super) const HEADERS: [(&str, &str); 8] = [
+    ("event", "Event"),
     ("expires", "Expires"),
     ("min-expires", "Min-Expires"),
     ("retry-after", "Retry-After"),
@@ -12,6 +13,22 @@ pub(super) const HEADERS: [(&str, &str); 7] = [
     ("service-route", "Service-Route"),
     ("supported", "Supported"),
     ("unsupported", "Unsupported"),
+];
+
+/// Methods that a line may name, besides REGISTER.
+pub(super) const METHODS: [&str; 12] = [
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "BYE",
+    "INFO",
+    "UPDATE",
+    "PRACK",
+    "REFER",
+    "MESSAGE",
+    "NOTIFY",
+    "OPTIONS",
+    "SUBSCRIBE",
 ];
 
 /// In place of a header's value: it is there, whatever it says.
@@ -28,6 +45,22 @@ pub(super) struct Message {
     pub(super) call_id: Option<String>,
     /// Its Contact values, all of them and in order.
     pub(super) contacts: Vec<Contact>,
+    /// The method that a response is about, where that is not REGISTER.
+    pub(super) of: Option<&'static str>,
+    /// Request-URI; `None` for whatever it is.
+    pub(super) uri: Option<Contact>,
+    /// Who asks, `user@domain`.
+    pub(super) from: Option<String>,
+    /// Who is asked for, `user@domain`.
+    pub(super) to: Option<String>,
+    /// The name of the callee's tag.
+    pub(super) tag: Option<String>,
+    /// Route values of a request, all of them and in order.
+    pub(super) routes: Vec<Contact>,
+    /// Record-Route values of a request, all of them and in order.
+    pub(super) record_routes: Vec<Contact>,
+    /// Body.
+    pub(super) body: Option<String>,
     /// Values by the word of [`HEADERS`].
     pub(super) headers: Vec<(&'static str, String)>,
     /// The nonce of its challenge.
@@ -45,6 +78,8 @@ pub(super) struct Message {
 pub(super) enum What {
     /// A REGISTER.
     Register,
+    /// A request of another method.
+    Request(&'static str),
     /// A response.
     Status(u16),
     /// The last message on this way, byte for byte.
@@ -75,18 +110,22 @@ impl Message {
     /// Understands the words after the arrow.
     pub(super) fn parse(words: &[&str]) -> Result<Self, String> {
         let (first, fields) = words.split_first().ok_or("a message is missing here")?;
-        let mut message = Self::new(match *first {
-            "REGISTER" => What::Register,
-            "again" => What::Again,
-            status => match status.parse() {
-                Ok(status @ 100..=699) => What::Status(status),
-                _ => {
-                    return Err(format!(
-                        "`{status}` is neither REGISTER, again nor a status"
-                    ));
-                }
-            },
-        });
+        let what = match (*first, method(first), first.parse()) {
+            ("REGISTER", ..) => What::Register,
+            ("again", ..) => What::Again,
+            (_, Some(method), _) => What::Request(method),
+            (_, None, Ok(status @ 100..=699)) => What::Status(status),
+            _ => return Err(format!("`{first}` is neither a method, again nor a status")),
+        };
+        let mut message = Self::new(what);
+        let mut fields = fields;
+        if let (What::Status(_), [about, rest @ ..]) = (what, fields) {
+            message.of = method(about);
+            fields = match message.of {
+                Some(_) => rest,
+                None => fields,
+            };
+        }
         for field in fields {
             message.field(field)?;
         }
@@ -103,6 +142,14 @@ impl Message {
             cseq: None,
             call_id: None,
             contacts: Vec::new(),
+            of: None,
+            uri: None,
+            from: None,
+            to: None,
+            tag: None,
+            routes: Vec::new(),
+            record_routes: Vec::new(),
+            body: None,
             headers: Vec::new(),
             nonce: None,
             stale: false,
@@ -133,6 +180,13 @@ impl Message {
             }
             "contact" => self.contacts.push(Contact::parse(value)?),
             "call-id" => self.call_id = text(),
+            "uri" => self.uri = Some(Contact::parse(value)?),
+            "route" => self.routes.push(Contact::parse(value)?),
+            "record-route" => self.record_routes.push(Contact::parse(value)?),
+            "from" => self.from = text(),
+            "to" => self.to = text(),
+            "tag" => self.tag = text(),
+            "body" => self.body = Some(value.trim_matches('"').to_owned()),
             "nonce" => self.nonce = text(),
             "auth" => self.auth = text(),
             "password" => self.password = text(),
@@ -147,7 +201,7 @@ impl Message {
 }
 
 impl Contact {
-    fn parse(value: &str) -> Result<Self, String> {
+    pub(super) fn parse(value: &str) -> Result<Self, String> {
         if value == "*" {
             let (target, params) = (Target::Star, String::new());
             return Ok(Self { target, params });
@@ -172,18 +226,39 @@ impl Contact {
     }
 }
 
+/// The method of this name, if a line may name it.
+pub(super) fn method(name: &str) -> Option<&'static str> {
+    METHODS.into_iter().find(|method| *method == name)
+}
+
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.what {
             What::Register => f.write_str("REGISTER")?,
+            What::Request(method) => f.write_str(method)?,
             What::Status(status) => write!(f, "{status}")?,
             What::Again => f.write_str("again")?,
+        }
+        if let Some(method) = self.of {
+            write!(f, " {method}")?;
+        }
+        if let Some(uri) = &self.uri {
+            write!(f, " uri={uri}")?;
         }
         if let Some(cseq) = self.cseq {
             write!(f, " cseq={cseq}")?;
         }
         if let Some(name) = &self.call_id {
             write!(f, " call-id={name}")?;
+        }
+        if let Some(tag) = &self.tag {
+            write!(f, " tag={tag}")?;
+        }
+        for route in &self.routes {
+            write!(f, " route={route}")?;
+        }
+        for route in &self.record_routes {
+            write!(f, " record-route={route}")?;
         }
         for contact in &self.contacts {
             write!(f, " contact={contact}")?;

@@ -6,6 +6,7 @@
 //! is an error, never ignored.
 
 mod cast;
+mod exchange;
 mod fault;
 mod heard;
 mod line;

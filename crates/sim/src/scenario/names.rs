@@ -51,6 +51,12 @@ impl Names {
             .map_err(|known| format!("call-id={name} is {known:?}, and this is {dialog:?}"))
     }
 
+    /// The Call-ID of this name.
+    pub(super) fn call_id(&self, name: &str) -> Option<&str> {
+        let dialog = self.dialogs.get(name)?;
+        Some(dialog.call_id.as_str())
+    }
+
     /// midreg uses this URI where the scenario says `ours`.
     pub(super) fn meet_ours(&mut self, number: u32, uri: &str) -> Result<(), String> {
         meet(&mut self.ours, number, &uri.to_owned())

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use engine::Mono;
 
 use super::Scenario;
-use super::cast::Way;
+use super::cast::{Phone, Way};
+use super::exchange::{Exchanges, Speaker, has_an_origin};
 use super::fault::Fault;
 use super::heard;
 use super::line::Line;
@@ -16,6 +17,8 @@ use super::message::{Message, What};
 use super::names::Names;
 use super::spoken;
 use super::step::{Act, Party, Step};
+use crate::call::Letter;
+use crate::call::letter::Key;
 use crate::ladder::{Fate, Ladder};
 use crate::packet::Packet;
 use crate::policy::{main_address, us};
@@ -30,10 +33,15 @@ pub(super) struct Player<'s> {
     names: Names,
     /// What midreg has said and no line has demanded yet.
     pending: VecDeque<Packet>,
-    /// What the main registrar was asked and has not answered for good, by branch.
+    calls: Exchanges,
+    /// Where phones are that have moved.
+    places: BTreeMap<String, SocketAddr>,
+    /// What midreg asked somebody who has not answered it for good.
     asked: Vec<Packet>,
-    /// What phones asked, by branch.
-    requests: BTreeMap<String, Packet>,
+    /// What midreg was asked.
+    requests: BTreeMap<Key, Packet>,
+    /// The INVITEs that midreg sent.
+    invites: BTreeMap<Key, Letter>,
     /// The last message from one address to another.
     last: BTreeMap<(SocketAddr, SocketAddr), Vec<u8>>,
 }
@@ -53,8 +61,11 @@ impl<'s> Player<'s> {
             ladder: Ladder::default(),
             names: Names::of(&scenario.cast),
             pending: VecDeque::new(),
+            calls: Exchanges::default(),
+            places: BTreeMap::new(),
             asked: Vec::new(),
             requests: BTreeMap::new(),
+            invites: BTreeMap::new(),
             last: BTreeMap::new(),
         }
     }
@@ -76,8 +87,11 @@ impl<'s> Player<'s> {
     fn step(&mut self, step: &Step) -> Result<(), String> {
         match &step.act {
             Act::At(time) => self.pass(*time),
-            Act::Say(Party::Main, message) => self.main_says(message),
-            Act::Say(Party::Phone(name), message) => self.phone_says(name, message),
+            Act::Say(party, message) => self.says(party, message),
+            Act::Move(name, address) => {
+                self.places.insert(name.clone(), *address);
+                Ok(())
+            }
             Act::Hear(party, message) => self.hear(party, message),
             Act::Silence => self.silence(),
             Act::Bound(aor, uris) => self.bound(aor, uris),
@@ -100,50 +114,101 @@ impl<'s> Player<'s> {
         Ok(())
     }
 
-    fn phone_says(&mut self, name: &str, message: &Message) -> Result<(), String> {
+    fn says(&mut self, party: &Party, message: &Message) -> Result<(), String> {
         self.silence()?;
-        let phone = self.scenario.cast.named(name);
-        let phone = phone.ok_or("nobody has that name")?;
-        let bytes = match message.what {
-            What::Again => self.last_from(phone.address, us())?,
-            _ => {
+        let from = self.address(party).ok_or("nobody has that name")?;
+        let bytes = match (message.what, party) {
+            (What::Again, _) => self.last_from(from, us())?,
+            (What::Status(status), _) => self.answer(from, status, message)?,
+            (What::Register, Party::Phone(name)) => {
+                let phone = self.phone(name)?;
                 let count = self.requests.len() as u32 + 1;
-                spoken::register(phone, message, &mut self.names, count)?
+                spoken::register(&phone, message, &mut self.names, count)?
             }
+            (What::Request(method), _) => self.request(party, method, message)?,
+            (What::Register, Party::Main) => return Err("it registers nowhere".to_owned()),
         };
-        let packet = Packet {
-            from: phone.address,
-            to: us(),
-            bytes,
-        };
-        self.requests.insert(packet.branch(), packet.clone());
+        let to = us();
+        let packet = Packet { from, to, bytes };
+        if !matches!(message.what, What::Status(_)) {
+            // An ACK to what is no 2xx bears the branch of its INVITE.
+            let key = key_of(&packet);
+            if message.what != What::Request("ACK") || !self.requests.contains_key(&key) {
+                self.requests.insert(key, packet.clone());
+            }
+        }
         self.deliver(packet);
         Ok(())
     }
 
-    fn main_says(&mut self, message: &Message) -> Result<(), String> {
-        self.silence()?;
-        let What::Status(status) = message.what else {
-            return Err("the main registrar only answers".to_owned());
+    fn request(
+        &mut self,
+        party: &Party,
+        method: &'static str,
+        line: &Message,
+    ) -> Result<Vec<u8>, String> {
+        let (aor, at, transport) = match party {
+            Party::Main => ("main@example.org".to_owned(), main_address(0), "UDP"),
+            Party::Phone(name) => {
+                let phone = self.phone(name)?;
+                let transport = match phone.way {
+                    Way::Udp => "UDP",
+                    Way::Tcp => "TCP",
+                };
+                (phone.aor, phone.address, transport)
+            }
         };
-        let request = self.request_for(message)?;
-        let bytes = spoken::answer(&request, status, message, &mut self.names)?;
-        if status >= 200 {
-            self.asked
-                .retain(|asked| asked.branch() != request.branch());
-        }
-        self.deliver(Packet {
-            from: main_address(0),
-            to: us(),
-            bytes,
-        });
-        Ok(())
+        let speaker = Speaker {
+            party,
+            aor: &aor,
+            at,
+            transport,
+        };
+        let request = self
+            .calls
+            .request(&speaker, method, line, &mut self.names)?;
+        Ok(request.write())
     }
 
-    /// The request that an answer of the main registrar is about: the only open one, or the only one
-    /// with the CSeq and Call-ID of the line.
-    fn request_for(&self, message: &Message) -> Result<Packet, String> {
+    fn answer(&mut self, from: SocketAddr, status: u16, line: &Message) -> Result<Vec<u8>, String> {
+        let request = self.request_for(from, line)?;
+        let bytes = match (line.of, Letter::read(&request.bytes)) {
+            (Some(_), Some(letter)) => {
+                Exchanges::answer(&letter, status, line, &mut self.names)?.write()
+            }
+            _ => spoken::answer(&request, status, line, &mut self.names)?,
+        };
+        // A 2xx to INVITE may be followed by another.
+        let last = match line.of {
+            Some("INVITE") => status >= 300,
+            _ => status >= 200,
+        };
+        if last {
+            let key = key_of(&request);
+            self.asked.retain(|asked| key_of(asked) != key);
+        }
+        Ok(bytes)
+    }
+
+    /// A phone as it is now.
+    fn phone(&self, name: &str) -> Result<Phone, String> {
+        let phone = self.scenario.cast.named(name);
+        let phone = phone.ok_or("nobody has that name")?;
+        let address = self.places.get(name).copied();
+        Ok(Phone {
+            address: address.unwrap_or(phone.address),
+            ..phone.clone()
+        })
+    }
+
+    /// The request that an answer of somebody is about: the only open one of its method, or the only
+    /// one with the CSeq and Call-ID of the line.
+    fn request_for(&self, from: SocketAddr, message: &Message) -> Result<Packet, String> {
+        let method = message.of.unwrap_or("REGISTER");
         let fits = |asked: &&Packet| {
+            if asked.to != from || key_of(asked).method != method {
+                return false;
+            }
             let call_id = asked.value("Call-ID").unwrap_or_default();
             let name = self.names.name_of(&call_id);
             message.cseq.is_none_or(|cseq| cseq == asked.cseq())
@@ -155,7 +220,7 @@ impl<'s> Player<'s> {
         let mut fitting = self.asked.iter().filter(fits);
         match (fitting.next(), fitting.next()) {
             (Some(request), None) => Ok(request.clone()),
-            (None, _) => Err("the main registrar has nothing to answer".to_owned()),
+            (None, _) => Err(format!("there is no {method} to answer")),
             (Some(_), Some(_)) => Err("which one? Say cseq=… and call-id=…".to_owned()),
         }
     }
@@ -183,12 +248,11 @@ impl<'s> Player<'s> {
             return Err("it went elsewhere".to_owned());
         }
         match packet.status() {
-            0 => {
-                let branch = packet.branch();
-                self.asked.retain(|asked| asked.branch() != branch);
-                self.asked.push(packet.clone());
-            }
+            0 => self.asks(packet)?,
             _ => self.answers_a_request(packet)?,
+        }
+        if let Some(letter) = Letter::read(&packet.bytes) {
+            self.calls.is_answered(party, &letter);
         }
         match line.what {
             What::Again => Ok(()),
@@ -196,11 +260,35 @@ impl<'s> Player<'s> {
         }
     }
 
+    /// midreg asks somebody: for itself, or what it was asked.
+    fn asks(&mut self, packet: &Packet) -> Result<(), String> {
+        let key = key_of(packet);
+        if key.method != "REGISTER" {
+            let letter = Letter::read(&packet.bytes).ok_or("it is no SIP")?;
+            let origin = self.requests.get(&letter.key_at(1));
+            let origin = origin.and_then(|packet| Letter::read(&packet.bytes));
+            let invite = Key {
+                method: "INVITE".to_owned(),
+                ..key.clone()
+            };
+            let before = self.invites.get(&invite);
+            has_an_origin(&letter, origin.as_ref(), before)?;
+            if letter.method == "INVITE" {
+                self.invites.insert(invite, letter);
+            } else if letter.method == "ACK" {
+                return Ok(());
+            }
+        }
+        self.asked.retain(|asked| key_of(asked) != key);
+        self.asked.push(packet.clone());
+        Ok(())
+    }
+
     /// RFC 3261 §8.2.6.2: what a response repeats.
     fn answers_a_request(&self, packet: &Packet) -> Result<(), String> {
-        let request = self.requests.get(&packet.branch());
+        let request = self.requests.get(&key_of(packet));
         let request = request.filter(|request| request.from == packet.to);
-        let request = request.ok_or("it answers nothing that this phone asked")?;
+        let request = request.ok_or("it answers nothing that was asked there")?;
         for name in ["From", "Call-ID", "CSeq"] {
             if request.value(name) != packet.value(name) {
                 return Err(format!("its {name} is not the request's"));
@@ -255,16 +343,18 @@ impl<'s> Player<'s> {
     fn address(&self, party: &Party) -> Option<SocketAddr> {
         match party {
             Party::Main => Some(main_address(0)),
-            Party::Phone(name) => self.scenario.cast.named(name).map(|phone| phone.address),
+            Party::Phone(name) => self.phone(name).ok().map(|phone| phone.address),
         }
     }
 
     /// A packet as a line would tell it.
     fn telling(&self, packet: &Packet) -> String {
-        let to = match self.scenario.cast.at(packet.to) {
-            Some(phone) => phone.name.clone(),
-            None if packet.to == main_address(0) => "main".to_owned(),
-            None => packet.to.to_string(),
+        let moved = self.places.iter().find(|(_, at)| **at == packet.to);
+        let to = match (moved, self.scenario.cast.at(packet.to)) {
+            (Some((name, _)), _) => name.clone(),
+            (None, Some(phone)) => phone.name.clone(),
+            (None, None) if packet.to == main_address(0) => "main".to_owned(),
+            (None, None) => packet.to.to_string(),
         };
         format!("midreg -> {to}  {}", heard::told(packet, &self.names))
     }
@@ -280,6 +370,19 @@ impl Drop for Player<'_> {
         if std::thread::panicking() {
             eprintln!("{}\n{}", self.scenario.name, self.ladder);
         }
+    }
+}
+
+/// What names the transaction of a message.
+fn key_of(packet: &Packet) -> Key {
+    let cseq = packet.value("CSeq").unwrap_or_default();
+    let method = cseq.split_whitespace().nth(1).unwrap_or_default();
+    Key {
+        branch: packet.branch(),
+        method: match method {
+            "ACK" => "INVITE".to_owned(),
+            method => method.to_owned(),
+        },
     }
 }
 

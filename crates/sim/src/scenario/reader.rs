@@ -58,6 +58,7 @@ impl Reader {
             (["silence"], _) => Act::Silence,
             (["bound", aor, uris @ ..], _) => bound(aor, uris)?,
             ([from, "->", to, rest @ ..], _) => self.message(from, to, rest)?,
+            ([name, "moves", "to", address], _) => self.moves(name, address)?,
             ([first, ..], _) => return Err(format!("`{first}` is not understood here")),
             ([], _) => return Ok(()),
         };
@@ -79,28 +80,47 @@ impl Reader {
         let message = Message::parse(words)?;
         if from == "midreg" {
             let party = self.party(to)?;
-            return match (&message.password, party == Party::Main) {
-                (Some(_), _) => Err("a password is never to be heard".to_owned()),
-                (None, true) if matches!(message.what, What::Status(_)) => {
-                    Err("the main registrar asks nothing here".to_owned())
+            let about_registration = message.of.is_none();
+            return match (&message.password, &party, message.what) {
+                (Some(_), ..) => Err("a password is never to be heard".to_owned()),
+                (None, Party::Main, What::Status(_)) if about_registration => {
+                    Err("the main registrar does not register here".to_owned())
                 }
-                (None, false) if message.what == What::Register => {
+                (None, Party::Phone(_), What::Register) => {
                     Err("nobody registers at a phone".to_owned())
                 }
-                (None, _) => Ok(Act::Hear(party, message)),
+                _ => Ok(Act::Hear(party, message)),
             };
         }
         let party = self.party(from)?;
-        match (to, &party, message.what) {
-            ("midreg", Party::Main, What::Status(_)) => Ok(Act::Say(party, message)),
-            ("midreg", Party::Phone(_), What::Register) if message.cseq.is_none() => {
+        if to != "midreg" {
+            return Err("one end must be midreg".to_owned());
+        }
+        match (&party, message.what) {
+            (Party::Phone(_), What::Register) if message.cseq.is_none() => {
                 Err("cseq=… is missing".to_owned())
             }
-            ("midreg", Party::Phone(_), What::Register | What::Again) => {
-                Ok(Act::Say(party, message))
+            (Party::Main, What::Register) | (Party::Main, What::Again) => {
+                Err(format!("this is nothing for {from} to say"))
             }
-            ("midreg", _, _) => Err(format!("this is nothing for {from} to say")),
-            _ => Err("one end must be midreg".to_owned()),
+            (Party::Phone(_), What::Status(_)) if message.of.is_none() => {
+                Err(format!("this is nothing for {from} to say"))
+            }
+            (_, What::Request(_)) if message.call_id.is_none() => {
+                Err("call-id=… is missing".to_owned())
+            }
+            _ => Ok(Act::Say(party, message)),
+        }
+    }
+
+    /// `NAME moves to ADDRESS:PORT`.
+    fn moves(&self, name: &str, address: &str) -> Result<Act, String> {
+        let Party::Phone(name) = self.party(name)? else {
+            return Err("the main registrar stays where it is".to_owned());
+        };
+        match address.parse() {
+            Ok(address) => Ok(Act::Move(name, address)),
+            Err(_) => Err(format!("`{address}` is no address with a port")),
         }
     }
 

@@ -1,9 +1,13 @@
 //! `Settings`: under which policy a scenario is played.
 
 use core::str::FromStr;
+use core::time::Duration;
 use std::sync::Arc;
 
-use engine::policy::{DigestPolicy, DigestUser, Insertion, Mode, Overflow, Policy, TooBrief};
+use engine::policy::{
+    DigestPolicy, DigestUser, ForkOrder, Insertion, Mode, Outbound, Overflow, Policy, Qualify,
+    Redirects, TooBrief,
+};
 use sip::digest::{Algorithm, ha1};
 
 use crate::digest::REALM;
@@ -66,6 +70,11 @@ impl Settings {
             "registration.max_expires" => registration.max_expires = number(value)?,
             "registration.nat_expires" => registration.nat_expires = number(value)?,
             "registration.too_brief" => registration.too_brief = too_brief(value)?,
+            "calls.fork" => domain.calls.fork = fork(value)?,
+            "calls.ring_time" => domain.calls.ring_time = Duration::from_secs(number(value)?),
+            "calls.redirects" => domain.calls.redirects = redirects(value)?,
+            "calls.qualify" => domain.calls.qualify = qualify(value)?,
+            "calls.outbound" => domain.calls.outbound = outbound(value)?,
             "limits.bindings_per_aor" => limits.bindings_per_aor = number(value)?,
             "limits.overflow" => limits.overflow = overflow(value)?,
             _ => return Err(format!("`{key}` is no setting of scenarios")),
@@ -90,7 +99,7 @@ impl Settings {
             None => DigestPolicy {
                 realm: REALM.to_owned(),
                 algorithms: vec![algorithm],
-                nonce_life: core::time::Duration::from_secs(300),
+                nonce_life: Duration::from_secs(300),
                 users: Vec::new(),
             },
         };
@@ -127,6 +136,40 @@ fn too_brief(value: &str) -> Result<TooBrief, String> {
         "reject" => Ok(TooBrief::Reject),
         "raise" => Ok(TooBrief::Raise),
         _ => Err("write: reject or raise".to_owned()),
+    }
+}
+
+fn fork(value: &str) -> Result<ForkOrder, String> {
+    match value {
+        "parallel" => Ok(ForkOrder::Parallel),
+        "serial" => Ok(ForkOrder::Serial),
+        "q" => Ok(ForkOrder::ByQ),
+        _ => Err("write: parallel, serial or q".to_owned()),
+    }
+}
+
+fn redirects(value: &str) -> Result<Redirects, String> {
+    match value {
+        "pass" => Ok(Redirects::Pass),
+        "follow" => Ok(Redirects::Follow),
+        _ => Err("write: pass or follow".to_owned()),
+    }
+}
+
+fn qualify(value: &str) -> Result<Qualify, String> {
+    match value {
+        "edge" => Ok(Qualify::Edge),
+        "pass" => Ok(Qualify::Pass),
+        _ => Err("write: edge or pass".to_owned()),
+    }
+}
+
+fn outbound(value: &str) -> Result<Outbound, String> {
+    match value {
+        "registered" => Ok(Outbound::Registered),
+        "any" => Ok(Outbound::Any),
+        "none" => Ok(Outbound::None),
+        _ => Err("write: registered, any or none".to_owned()),
     }
 }
 

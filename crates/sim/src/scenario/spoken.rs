@@ -101,7 +101,7 @@ pub(super) fn answer(
 }
 
 /// Contact and the headers that are given as they are.
-fn fields(message: &Message, names: &Names) -> Result<String, String> {
+pub(super) fn fields(message: &Message, names: &Names) -> Result<String, String> {
     let mut text = String::new();
     for contact in &message.contacts {
         let value = contact_value(contact, names)?;
@@ -115,7 +115,7 @@ fn fields(message: &Message, names: &Names) -> Result<String, String> {
     Ok(text)
 }
 
-fn contact_value(contact: &Contact, names: &Names) -> Result<String, String> {
+pub(super) fn contact_value(contact: &Contact, names: &Names) -> Result<String, String> {
     let Contact { target, params } = contact;
     match target {
         Target::Star => Ok("*".to_owned()),

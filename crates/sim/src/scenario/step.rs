@@ -1,5 +1,6 @@
 //! `Step`: one thing that happens in a scenario, or must.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::line::Line;
@@ -25,6 +26,8 @@ pub(super) enum Act {
     Hear(Party, Message),
     /// Midreg must have nothing to say.
     Silence,
+    /// The network gives a phone another address; it notices nothing.
+    Move(String, SocketAddr),
     /// Exactly these Contact URIs must be bound to the AoR.
     Bound(String, Vec<String>),
 }

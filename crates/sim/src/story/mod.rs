@@ -10,6 +10,7 @@
 
 mod accident;
 mod actor;
+mod calls;
 mod cast;
 mod checks;
 mod outcome;
@@ -27,6 +28,7 @@ use crate::store::StoreMode;
 use crate::world::{Alarm, World};
 
 use actor::{Actor, Purpose};
+use calls::Calls;
 pub use outcome::{Failure, Outcome, Tally};
 
 /// Actions of the stormy part.
@@ -46,6 +48,7 @@ pub struct Story {
     rng: Rng,
     world: World,
     actors: Vec<Actor>,
+    calls: Option<Calls>,
     step: u64,
     tally: Tally,
 }
@@ -67,11 +70,13 @@ impl Story {
             main.personality = mix.personality();
         }
         let actors = cast::assemble(&mix, &mut rng, world.now());
+        let calls = Calls::of(&mix, &mut world, &actors);
         Self {
             mix,
             rng,
             world,
             actors,
+            calls,
             step: 0,
             tally: Tally::default(),
         }
@@ -107,6 +112,7 @@ impl Story {
         checks::no_ghosts(self)?;
         self.live(Duration::from_secs(PEACE))?;
         checks::agreement(self)?;
+        calls::all_is_reached(self)?;
         self.farewell()?;
         self.silence()
     }
@@ -124,6 +130,7 @@ impl Story {
                 true => whim::follow(self),
                 false => accident::happen(self),
             }
+            calls::follow(self);
             let pause = match self.rng.chance(50) {
                 true => self.rng.below(400),
                 false => self.rng.below(40_000),
@@ -194,8 +201,8 @@ impl Story {
     fn live(&mut self, by: Duration) -> Result<(), String> {
         let end = self.world.now().plus(by);
         loop {
-            let next = self.actors.iter().filter_map(Actor::next_deadline).min();
-            let at = next.unwrap_or(end).max(self.world.now()).min(end);
+            let at = self.next_deadline().unwrap_or(end);
+            let at = at.max(self.world.now()).min(end);
             self.world.advance_to_mail(at);
             self.read_mail();
             self.act();
@@ -203,15 +210,22 @@ impl Story {
                 return Err(fault.to_owned());
             }
             let now = self.world.now();
-            let busy = self
-                .actors
-                .iter()
-                .filter_map(Actor::next_deadline)
-                .any(|due| due <= now);
+            let busy = self.next_deadline().is_some_and(|due| due <= now);
             if now >= end && !busy && self.world.with_mail().is_empty() {
                 return Ok(());
             }
         }
+    }
+
+    /// When somebody wants to do something.
+    fn next_deadline(&self) -> Option<Mono> {
+        let actors = self.actors.iter().filter_map(Actor::next_deadline);
+        let calls = self.calls.as_ref();
+        let calls = calls.and_then(|calls| calls.next_deadline(&self.actors));
+        // Who calls reads at once what has come.
+        let unread = self.calls.is_some() && !self.world.with_mail().is_empty();
+        let unread = unread.then(|| self.world.now());
+        actors.chain(calls).chain(unread).min()
     }
 
     fn act(&mut self) {
@@ -221,6 +235,9 @@ impl Story {
             if let Some(bytes) = actor.on_time(now) {
                 self.world.send(from, &bytes);
             }
+        }
+        if let Some(calls) = &mut self.calls {
+            calls.on_time(&mut self.world, &self.actors);
         }
     }
 
@@ -237,6 +254,9 @@ impl Story {
                         self.world.send(address, &bytes);
                     }
                 }
+                if let Some(calls) = &mut self.calls {
+                    calls.receive(&mut self.world, &self.actors, &packet);
+                }
             }
         }
     }
@@ -246,6 +266,9 @@ impl Story {
             &self.world,
             self.actors.iter().map(|actor| actor.successes).sum(),
         );
+        if let Some(calls) = &self.calls {
+            calls.count(&mut self.tally);
+        }
         Outcome {
             fingerprint: self.world.fingerprint(),
             features: self.mix.features(),

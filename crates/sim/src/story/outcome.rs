@@ -91,7 +91,7 @@ impl Tally {
         self.add("seconds of virtual time".to_owned(), world.now().0 / 1000);
     }
 
-    fn add(&mut self, what: String, times: u64) {
+    pub(super) fn add(&mut self, what: String, times: u64) {
         if times > 0 {
             *self.counts.entry(what).or_default() += times;
         }

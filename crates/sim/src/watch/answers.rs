@@ -9,14 +9,13 @@ use super::{Passing, Shadow};
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     /// Copies of requests that arrived, less final answers, by branch: a phone whose NAT moves it
-    /// sends the second copy from elsewhere.
-    unanswered: BTreeMap<String, i64>,
+    /// sends the second copy from elsewhere. A CANCEL has the branch of what it cancels.
+    unanswered: BTreeMap<(String, bool), i64>,
 }
 
 impl Answers {
     pub(super) fn asked(&mut self, passing: Passing<'_>) {
-        let branch = passing.facts.branch.clone();
-        *self.unanswered.entry(branch).or_default() += 1;
+        *self.unanswered.entry(key(passing)).or_default() += 1;
     }
 
     pub(super) fn answered(&mut self, passing: Passing<'_>) -> Result<(), String> {
@@ -28,7 +27,7 @@ impl Answers {
             return Ok(());
         }
         agree(passing)?;
-        let balance = self.unanswered.entry(facts.branch.clone()).or_default();
+        let balance = self.unanswered.entry(key(passing)).or_default();
         *balance -= 1;
         // An answer to the port of the Via (RFC 3261 §18.2.2) is not found here.
         let known = *balance >= 0 || packet.value("Via").is_none_or(|via| !via.contains("rport"));
@@ -37,6 +36,10 @@ impl Answers {
             false => Err("one final answer too many".to_owned()),
         }
     }
+}
+
+fn key(passing: Passing<'_>) -> (String, bool) {
+    (passing.facts.branch.clone(), passing.facts.cancel)
 }
 
 /// R4: `Expires` and the requester's Contact, which is the first, say the same.

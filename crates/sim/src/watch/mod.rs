@@ -14,8 +14,10 @@
 //! * `endings`: who left, or was refused for good, is gone (R8, R16).
 //! * `upstream`: how we speak to the main registrar (R6, R7), and that nothing is taken back there
 //!   that somebody still needs (R8, R9).
+//! * `calls`: everything that is no REGISTER: whom it reaches, how it is answered, and that it ends.
 
 mod answers;
+mod calls;
 mod endings;
 mod promises;
 mod proof;
@@ -34,6 +36,7 @@ use crate::packet::Packet;
 use crate::rig::{Rig, SECRET};
 
 use answers::Answers;
+use calls::Calls;
 use endings::Endings;
 pub use shadow::{Leg, Shadow};
 use upstream::Upstream;
@@ -46,6 +49,7 @@ pub struct Watch {
     answers: Answers,
     endings: Endings,
     upstream: Upstream,
+    calls: Calls,
     /// AoRs that were spoken of, ever and since the last look.
     aors: BTreeSet<String>,
     touched: BTreeSet<String>,
@@ -79,6 +83,7 @@ impl Watch {
             answers: Answers::default(),
             endings: Endings::default(),
             upstream: Upstream::default(),
+            calls: Calls::default(),
             aors: BTreeSet::new(),
             touched: BTreeSet::new(),
         }
@@ -93,7 +98,10 @@ impl Watch {
             packet,
             facts: &facts,
         };
-        if facts.status == 0 {
+        let keys = &self.keys;
+        let sight = Sight { rig, keys };
+        self.calls.arrived(packet, sight, &self.aors);
+        if facts.status == 0 && !facts.invite {
             self.answers.asked(passing);
         }
         if facts.register {
@@ -124,13 +132,16 @@ impl Watch {
         if facts.register {
             self.touch(&facts.aor);
         }
+        self.calls.sent(packet, sight, &self.aors)?;
         if facts.status == 0 {
             if facts.register && self.shadow.we_ask(passing, sight.rig.now()) {
                 self.upstream.asks(passing, &self.shadow, sight)?;
             }
             return Ok(());
         }
-        self.answers.answered(passing)?;
+        if !facts.invite {
+            self.answers.answered(passing)?;
+        }
         if facts.register && facts.is_final() {
             answers::lists_the_requester(passing, &self.shadow)?;
             proof::of_answer(passing, &self.shadow, sight)?;
@@ -147,6 +158,8 @@ impl Watch {
     /// # Errors
     /// What is wrong with it.
     pub fn look(&mut self, rig: &Rig) -> Result<(), String> {
+        let keys = &self.keys;
+        self.calls.look(Sight { rig, keys }, &self.aors)?;
         let touched = core::mem::take(&mut self.touched);
         touched.iter().try_for_each(|aor| self.look_at(aor, rig))
     }
@@ -181,6 +194,7 @@ impl Watch {
         let keys = &self.keys;
         let sight = Sight { rig, keys };
         self.endings = Endings::default();
+        self.calls.restart();
         self.shadow.restart(&self.aors, sight);
         debts
             .0

@@ -4,9 +4,11 @@
 mod bad_input;
 mod dialogs;
 mod forks;
+mod habits;
 mod messages;
 mod names;
 mod outbound;
+mod review;
 mod shards;
 mod sides;
 mod stage;

@@ -24,9 +24,19 @@ fn fault(mix: &Mix, defect: Option<Defect>) -> Option<String> {
     }
 }
 
+/// A defect of registration: it is looked for where nobody calls, which is faster.
 fn is_noticed(defect: Defect, mode: Mode) {
+    is_noticed_in(defect, |seed| Mix::draw_in(seed, mode).without_calls());
+}
+
+/// A defect of calls.
+fn is_noticed_in_calls(defect: Defect, mode: Mode) {
+    is_noticed_in(defect, |seed| Mix::draw_in(seed, mode));
+}
+
+fn is_noticed_in(defect: Defect, mix: impl Fn(u64) -> Mix) {
     let noticed = (0..SEEDS).find_map(|seed| {
-        let mix = Mix::draw_in(seed, mode);
+        let mix = mix(seed);
         let fault = fault(&mix, Some(defect))?;
         self::fault(&mix, None).is_none().then_some((seed, fault))
     });
@@ -104,4 +114,29 @@ fn the_end_of_a_shared_lease_is_noticed() {
 #[test]
 fn a_shared_lease_renewed_for_one_only_is_noticed() {
     is_noticed(Defect::RenewOneOnly, Mode::Aor);
+}
+
+#[test]
+fn losers_that_ring_on_are_noticed() {
+    is_noticed_in_calls(Defect::LosersRingOn, Mode::Aor);
+}
+
+#[test]
+fn the_first_answer_told_as_the_best_is_noticed() {
+    is_noticed_in_calls(Defect::FirstIsBest, Mode::Aor);
+}
+
+#[test]
+fn a_swallowed_second_2xx_is_noticed() {
+    is_noticed_in_calls(Defect::SwallowSecond, Mode::Aor);
+}
+
+#[test]
+fn tokens_that_anybody_may_address_are_noticed() {
+    is_noticed_in_calls(Defect::TokensForAnybody, Mode::Contact);
+}
+
+#[test]
+fn a_dialog_that_stays_at_the_old_flow_is_noticed() {
+    is_noticed_in_calls(Defect::DialogToOldFlow, Mode::Aor);
 }

@@ -30,6 +30,7 @@ fn fork(method: Method, groups: &[&[&str]]) -> Fork {
         challenges: Vec::new(),
         ring_time: Duration::from_secs(30),
         redirects: Redirects::Pass,
+        followed: Vec::new(),
         breadth: 60,
         awaited: None,
         timer: None,
@@ -46,7 +47,7 @@ fn advance(fork: &mut Fork) -> usize {
         fork.branches.push(Branch {
             txn: None,
             renamed: Renamed::No,
-            absent: 480,
+            node: NodeId::NONE,
             state: BranchState::Calling,
             cancel: Cancel::Not,
         });

@@ -9,8 +9,11 @@ use engine::policy::{
 use sip::aor::UserCase;
 use sip::digest::{Algorithm, Hex, ha1};
 
+use tracing::Level;
+
 use super::super::{Config, LogFormat, keys};
 use super::{LEAST, digest, good};
+use crate::log::Part;
 
 /// A file of users, as a text in quotes.
 const USERS_FILE: &str = concat!(
@@ -193,10 +196,38 @@ pub(super) const PROBES: &[Probe] = &[
         c.secret_file.as_deref() == Some(Path::new("/etc/midreg/secret"))
     }),
     ("log.level", "\"debug\"", |c| {
-        c.log.level == tracing::Level::DEBUG
+        c.log.level_of(Part::Call) == Level::DEBUG
     }),
     ("log.format", "\"json\"", |c| {
         c.log.format == LogFormat::Json
+    }),
+    ("log.redact", "[\"users\", \"addresses\"]", |c| {
+        c.log.redact.users && c.log.redact.addresses
+    }),
+    ("log.parts.main", "\"warn\"", |c| {
+        c.log.level_of(Part::Main) == Level::WARN
+    }),
+    ("log.parts.register", "\"debug\"", |c| {
+        c.log.level_of(Part::Register) == Level::DEBUG && c.log.level_of(Part::Call) == Level::INFO
+    }),
+    ("log.parts.upstream", "\"error\"", |c| {
+        c.log.level_of(Part::Upstream) == Level::ERROR
+    }),
+    ("log.parts.call", "\"trace\"", |c| {
+        c.log.level_of(Part::Call) == Level::TRACE
+    }),
+    ("log.parts.net", "\"error\"", |c| {
+        c.log.level_of(Part::Net) == Level::ERROR
+    }),
+    ("log.parts.store", "\"warn\"", |c| {
+        c.log.level_of(Part::Store) == Level::WARN
+    }),
+    ("log.parts.control", "\"debug\"", |c| {
+        c.log.level_of(Part::Control) == Level::DEBUG
+    }),
+    ("control.enabled", "false", |c| !c.operators.enabled),
+    ("control.path", "\"/run/midreg/m.sock\"", |c| {
+        c.operators.path.as_deref() == Some(Path::new("/run/midreg/m.sock"))
     }),
     ("domain.name", "\"Other.Example\"", |c| {
         &*c.domains[0].0 == "other.example"
@@ -324,6 +355,8 @@ const TABLES: &[(&str, &[&str])] = &[
     ("[limits]", &[]),
     ("[security]", &[]),
     ("[log]", &[]),
+    ("[log.parts]", &[]),
+    ("[control]", &[]),
     ("[[domain]]", &["name = \"example.org\""]),
     ("[domain.registration]", &[]),
     ("[domain.calls]", &[]),

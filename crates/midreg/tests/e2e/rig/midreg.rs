@@ -1,7 +1,7 @@
 //! `Midreg`: the program under test.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -10,6 +10,12 @@ use super::{PROMPT, Port};
 
 /// Exit code of a program that does not like its configuration.
 const BAD_CONFIG: i32 = 2;
+
+/// Exit code of a program that something fails.
+const FAILED: i32 = 1;
+
+/// Where operators reach it, from the directory that it runs in.
+const CONTROL: &str = "control.path=control.sock";
 
 /// How registrations relate to the main registrar's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,9 +88,21 @@ impl Midreg {
     /// # Panics
     /// If it goes on, or ends for another reason than its configuration.
     pub(crate) fn refuses_alone(settings: &[&str]) -> Vec<String> {
+        Self::ends_alone(BAD_CONFIG, settings)
+    }
+
+    /// The same of one that cannot have what it was configured to.
+    ///
+    /// # Panics
+    /// If it goes on, or ends for another reason.
+    pub(crate) fn fails_alone(settings: &[&str]) -> Vec<String> {
+        Self::ends_alone(FAILED, settings)
+    }
+
+    fn ends_alone(code: i32, settings: &[&str]) -> Vec<String> {
         let (port, directory) = (Port::reserve(), directory());
         let (status, lines) = run(&arguments(&port, &[], settings), &directory).finish(PROMPT);
-        assert_eq!(status.code(), Some(BAD_CONFIG), "{lines:?}");
+        assert_eq!(status.code(), Some(code), "{lines:?}");
         lines
     }
 
@@ -125,7 +143,7 @@ impl Midreg {
         self.process.wait_for("it is ready", PROMPT, |lines| {
             lines
                 .iter()
-                .any(|line| line.contains(" ready "))
+                .any(|line| line.contains("operators are listened to"))
                 .then_some(())
         });
         self
@@ -134,6 +152,17 @@ impl Midreg {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.port.address()
+    }
+
+    /// Its control socket.
+    pub(crate) fn control(&self) -> PathBuf {
+        self.directory.path().join("control.sock")
+    }
+
+    /// Ends it on the spot. What it leaves behind is in the directory that is handed back.
+    pub(crate) fn kill(self) -> TempDir {
+        self.process.kill();
+        self.directory
     }
 
     /// What it has written so far.
@@ -156,6 +185,12 @@ fn arguments(port: &Port, options: &[&str], settings: &[&str]) -> Vec<String> {
         .any(|setting| setting.starts_with("registration.min_expires="))
     {
         arguments.extend(["--set", "registration.min_expires=1"]);
+    }
+    if !settings
+        .iter()
+        .any(|setting| setting.starts_with("control."))
+    {
+        arguments.extend(["--set", CONTROL]);
     }
     arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
     arguments.into_iter().map(str::to_owned).collect()

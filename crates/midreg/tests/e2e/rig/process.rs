@@ -123,6 +123,29 @@ impl Process {
         (status, self.lines())
     }
 
+    /// Sends the program itself a signal, and not `timeout`, which would take any as the beginning of the end.
+    ///
+    /// # Panics
+    /// If it is gone.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let guard = self.child.id();
+        let children = format!("/proc/{guard}/task/{guard}/children");
+        let children = std::fs::read_to_string(children).unwrap_or_default();
+        let child = children
+            .split_whitespace()
+            .next()
+            .and_then(|pid| pid.parse().ok());
+        let program = child.and_then(Pid::from_raw);
+        let sent = program.map(|program| kill_process(program, signal));
+        assert_eq!(
+            sent,
+            Some(Ok(())),
+            "{} is gone\n{}",
+            self.name,
+            self.transcript()
+        );
+    }
+
     /// Asks the program to end (SIGTERM) and waits until it has.
     ///
     /// # Panics
